@@ -16,15 +16,12 @@ from monitor.cli.output import echo, first_lines, label_pairs, plain
 from monitor.config.toml.problems import near_miss
 from monitor.model.alerts import Alert
 from monitor.model.deploys import NOTHING_DECLARED, TargetDeploys
-from monitor.model.detectors import judged_words
-from monitor.model.populations import words_of
 from monitor.model.results import Sample
-from monitor.model.rules import SeverityLevel
+from monitor.model.rule_words import condition_words
 from monitor.model.settings import Config, Job, Rule
 from monitor.model.wording import format_number, utc_minute, utc_second
 from monitor.storage import LastResult, Reader, open_reader
 from monitor.timing.active_hours import ActiveHours
-from monitor.timing.durations import format_duration
 
 _Named = TypeVar("_Named", Rule, Alert)
 _MAX_SAMPLES = 20
@@ -60,7 +57,7 @@ def explained(
 ) -> Iterator[str]:
     """Yield the lines of the explanation, for each target that the rule is judged on."""
     for rule in _named(name, config.own_rules):
-        yield f"{name} is a rule about the monitor itself: {_condition(rule)}"
+        yield f"{name} is a rule about the monitor itself: {condition_words(rule)}"
         yield from _alerts(reader, name, target)
     results = {(one.target, one.query): one for one in reader.last_results()}
     declared = reader.deploys()
@@ -78,7 +75,7 @@ def _named(name: str, found: Iterable[_Named]) -> list[_Named]:
 
 
 def _of_job(job: Job, rule: Rule, result: LastResult | None) -> Iterator[str]:
-    condition, query = _condition(rule), job.query.name
+    condition, query = condition_words(rule), job.query.name
     yield f"{rule.name} on {job.target.name}: {condition}, of query {query}"
     if rule.active is not None:
         yield f"  {_hours(rule.active, datetime.now(UTC))}"
@@ -153,27 +150,6 @@ def _last_run(result: LastResult) -> str:
     if result.status in _NO_RUN:
         return f"{result.status}; {when}"
     return f"{when}: {result.status}"
-
-
-def _condition(rule: Rule) -> str:
-    exact = [f' {name}="{value}"' for name, value in rule.where]
-    where = "".join([*exact, *rule.pattern_words])
-    levels = [_level(level, rule) for level in rule.levels]
-    return f"{rule.metric}{where} {', '.join(levels)}"
-
-
-def _level(level: SeverityLevel, rule: Rule) -> str:
-    severity = str(level.severity) if rule.louder else ""
-    hold = format_duration(level.hold)
-    words = [
-        severity,
-        judged_words(rule.detector),
-        level.condition.words,
-        words_of(rule.population),
-        "for",
-        hold,
-    ]
-    return " ".join(filter(None, words))
 
 
 def _alerts(reader: Reader, name: str, target: str | None) -> Iterator[str]:

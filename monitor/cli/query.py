@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,10 +12,16 @@ from monitor.alerting.evaluate import matching
 from monitor.cli import FAILED, OK
 from monitor.cli.asking import ask_now
 from monitor.cli.options import CommonOptions, selected, with_common_options
-from monitor.cli.output import echo, indented, table, table_or_records
-from monitor.cli.query_words import braces, job_words, remarks_on, sql_of
+from monitor.cli.output import (
+    echo,
+    indented,
+    label_pairs,
+    table,
+    table_or_records,
+)
 from monitor.collector.execute import answer
 from monitor.collector.items import for_one_item
+from monitor.collector.runnable import job_words, sql_of
 from monitor.database import Database, Session
 from monitor.model.errors import QueryError, SampleError
 from monitor.model.populations import is_judged_by_share
@@ -90,7 +96,7 @@ def _answer(job: Job, session: Session) -> int:
         return FAILED
     success = found.success
     _show_rows(found.rows)
-    for remark in remarks_on(success):
+    for remark in _remarks_on(success):
         _complain(remark)
     _show_samples(job, success)
     if job.query.rules:
@@ -165,7 +171,7 @@ def _show_rules(rules: Sequence[Rule], success: Success) -> None:
 def _show_evidence(success: Success) -> None:
     for (rule, labels), rows in success.evidence.items():
         if rows:
-            echo(f"\nevidence of {rule}{braces(labels)}:")
+            echo(f"\nevidence of {rule}{_braces(labels)}:")
             cells = [_texts(row.values()) for row in rows]
             echo(indented(table(cells, tuple(rows[0])), 2))
     for message in success.evidence_errors:
@@ -173,11 +179,11 @@ def _show_evidence(success: Success) -> None:
 
 
 def _sample(sample: Sample) -> str:
-    return f"{sample.metric}{braces(sample.labels)} {format_number(sample.value)}"
+    return f"{sample.metric}{_braces(sample.labels)} {format_number(sample.value)}"
 
 
 def _finding(sample: Sample) -> str:
-    return f"{braces(sample.labels)} {format_number(sample.value)}".lstrip()
+    return f"{_braces(sample.labels)} {format_number(sample.value)}".lstrip()
 
 
 def _texts(row: Iterable[Cell]) -> list[str]:
@@ -195,3 +201,21 @@ def _text(cell: Cell) -> str:
             return f"0x{cell.hex()}"
         case _:
             return str(cell)
+
+
+def _remarks_on(success: Success) -> Iterator[str]:
+    """Yield what a person should know of a result before its samples."""
+    for failed in success.failed_items:
+        yield f"item failed: {failed}"
+    for refusal in success.refusals:
+        yield f"not seen, so not told: {refusal.reason}: {refusal.message}"
+    for bound in success.lower_bounds:
+        what = f"{bound.metric}{_braces(bound.labels)}"
+        yield f"not all counted: {what} is at least what is shown"
+    for warning in success.warnings:
+        yield f"warning {warning.code} of the server: {warning.message}"
+
+
+def _braces(labels: Sequence[tuple[str, str]]) -> str:
+    """Return labels as they stand behind the name of a metric; nothing where there are none."""
+    return f"{{{label_pairs(labels)}}}" if labels else ""

@@ -198,6 +198,8 @@ class Parts:
             config=lambda: self.latest.config,
             exposition=self.exposition,
             history=self.state.history,
+            past=self.state,
+            sql=_runnable_sql,
             check_health=health.check,
             check_readiness=Readiness(self.latest).check,
             reload=self.requests.reload_and_wait,
@@ -231,3 +233,10 @@ class Parts:
     def _on_delivery(self, delivery: Delivery) -> None:
         self.events.on_delivery(delivery)
         self.inbox.put(delivery)
+
+
+def _runnable_sql(job: Job) -> str:
+    # Only here: the driver, whose escaping it is, comes with the first target.
+    from monitor.collector.runnable import sql_of
+
+    return "\n\n".join(sql_of([job]))

@@ -17,12 +17,12 @@ NEVER: Final = "0001-01-01T00:00:00Z"
 
 
 def generator_url(alert: Alert, external_url: str) -> str:
-    """Return the address of the alert on our page: which shows it, and opens where it stands."""
+    """Return the address of the alert's own page, which shows it also when it is over."""
     if not external_url:
         return ""
     page = external_url.rstrip("/")
     fingerprint = alert.fingerprint
-    return f"{page}/?alert={fingerprint}#alert-{fingerprint}"
+    return f"{page}/alerts/{fingerprint}"
 
 
 def annotations_of(alert: Alert) -> dict[str, str]:

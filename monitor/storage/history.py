@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from monitor.model.alerts import Alert, Change, Delivery, Notification, Transition
@@ -25,6 +26,7 @@ from monitor.storage.serialization import (
 
 # The history has ten thousand rows; with more than this of each the file would have 160 MB.
 _MAX_KEPT_BYTES = 16 * 1024
+_MAX_FINGERPRINTS = 200
 
 DeliveryOutcome: TypeAlias = Literal["taken", "failed", "given_up"]
 
@@ -51,6 +53,10 @@ class DeliveryRow(NamedTuple):
     message: str
     duration_seconds: float
     alerts: str
+    rule: str
+    target: str
+    fingerprints: str
+    """Of the alerts that it was about, the first of very many: by them an alert's page finds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,8 @@ class DeliveryAttempt:
     """What came of a notification, or of one attempt at it.
 
     `summary` says in words what it was about, as far as that was kept; `attempts` counts those up to this one.
-    Of what was given up `alerts` are what the receiver never took.
+    Of what was given up `alerts` are what the receiver never took. `alertname` and `target` are those of its
+    group, empty where an older version wrote it.
     """
 
     delivery: Delivery
@@ -67,6 +74,15 @@ class DeliveryAttempt:
     alerts: tuple[Alert, ...]
     summary: str = ""
     attempts: int = 1
+    alertname: str = ""
+    target: str = ""
+
+    @property
+    def outcome(self) -> DeliveryOutcome:
+        """Return what came of it."""
+        if self.is_given_up:
+            return "given_up"
+        return "failed" if self.delivery.reason else "taken"
 
 
 def insert_transitions(
@@ -111,6 +127,9 @@ def insert_delivery(
         message=delivery.message,
         duration_seconds=delivery.duration_seconds,
         alerts=alerts,
+        rule=notification.group.get("alertname", ""),
+        target=notification.group.get("target", ""),
+        fingerprints=fingerprints_of(notification.alerts),
     )
     insert_deliveries(connection, [row])
 
@@ -143,7 +162,21 @@ def row_to_attempt(row: Sequence[Any]) -> DeliveryAttempt:
     except UnreadableError:
         kept = ""  # that it was given up is worth more than what it was
     summary = kept if isinstance(kept, str) else summary_of(alerts)
-    return DeliveryAttempt(delivery, found.key, is_given_up, alerts, summary, attempts)
+    return DeliveryAttempt(
+        delivery,
+        found.key,
+        is_given_up,
+        alerts,
+        summary,
+        attempts,
+        alertname=found.rule,
+        target=found.target,
+    )
+
+
+def fingerprints_of(alerts: Iterable[Alert]) -> str:
+    """Return by which fingerprints a delivery is found: those of the first two hundred of its alerts."""
+    return " ".join(alert.fingerprint for alert in islice(alerts, _MAX_FINGERPRINTS))
 
 
 def summary_of(alerts: Iterable[Alert]) -> str:

@@ -11,7 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from monitor.model.alerts import Delivery, Notification
-from monitor.storage.history import DeliveryRow, bounded, insert_deliveries
+from monitor.storage.history import (
+    DeliveryRow,
+    bounded,
+    fingerprints_of,
+    insert_deliveries,
+)
 from monitor.storage.rows import column_list, placeholders
 from monitor.storage.serialization import (
     UnreadableError,
@@ -141,11 +146,12 @@ def give_up(
     how: GivingUp,
 ) -> tuple[Delivery, ...]:
     """Move rows to the history without an attempt; return what has to be logged of each, oldest first."""
-    select = f"SELECT id, receiver, key, alerts FROM outbox WHERE {where} ORDER BY id"
+    select = f"SELECT id, receiver, key, labels, alerts FROM outbox WHERE {where} ORDER BY id"
     found = connection.execute(select, values).fetchall()
     rows: list[DeliveryRow] = []
     deliveries: list[Delivery] = []
-    for _, receiver, key, alerts in found:
+    for _, receiver, key, labels, alerts in found:
+        about = _about(labels, alerts)
         row = DeliveryRow(
             at=instant_to_text(how.at),
             receiver=receiver,
@@ -155,6 +161,9 @@ def give_up(
             message=how.message,
             duration_seconds=0,
             alerts=bounded(alerts),
+            rule=about.rule,
+            target=about.target,
+            fingerprints=about.fingerprints,
         )
         rows.append(row)
         delivery = Delivery(
@@ -171,6 +180,23 @@ def give_up(
         "DELETE FROM outbox WHERE id = ?", [(id_,) for id_, *_ in found]
     )
     return tuple(deliveries)
+
+
+class _About(NamedTuple):
+    """What a row of the outbox is about, as the history's columns have it."""
+
+    rule: str = ""
+    target: str = ""
+    fingerprints: str = ""
+
+
+def _about(labels: str, alerts: str) -> _About:
+    """Return what a row is about; nothing of one that cannot be read."""
+    with suppress(UnreadableError, AttributeError):
+        group = text_to_json(labels)
+        found = fingerprints_of(text_to_alerts(alerts))
+        return _About(group.get("alertname", ""), group.get("target", ""), found)
+    return _About()
 
 
 def move(connection: sqlite3.Connection, by: timedelta) -> None:

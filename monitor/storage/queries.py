@@ -21,6 +21,7 @@ from monitor.storage.history import (
     row_to_attempt,
     row_to_transition,
 )
+from monitor.storage.history_filter import EVERYTHING, HistoryFilter
 from monitor.storage.last_results import LastResult, LastResultRow, row_to_result
 from monitor.storage.positions import POSITION_COLUMNS, row_to_position
 from monitor.storage.rows import column_list
@@ -99,24 +100,35 @@ class StateQueries(ABC):
         since: datetime | None = None,
     ) -> tuple[Transition, ...]:
         """Return past transitions, newest first, at most `limit`; of one alert's name or target where given."""
-        after = "" if since is None else instant_to_text(since)
+        wanted = HistoryFilter(alertname, target, since=since)
+        return self.transitions(limit, wanted)
+
+    def transitions(
+        self, limit: int, wanted: HistoryFilter = EVERYTHING
+    ) -> tuple[Transition, ...]:
+        """Return the past transitions that are wanted, newest first, at most `limit`."""
+        where, values = wanted.of_transitions()
         rows = self._rows(
             f"SELECT {column_list(TransitionRow._fields)} FROM transitions"
-            " WHERE rule = coalesce(?, rule) AND target = coalesce(?, target) AND at >= ?"
-            " ORDER BY id DESC LIMIT ?",
-            (alertname, target, after, limit),
+            f" WHERE {where} ORDER BY id DESC LIMIT ?",
+            (*values, limit),
         )
         return tuple(self._readable("transitions", row_to_transition, rows))
 
     def deliveries(
-        self, limit: int, *, is_over: bool = False
+        self,
+        limit: int,
+        *,
+        is_over: bool = False,
+        wanted: HistoryFilter = EVERYTHING,
     ) -> tuple[DeliveryAttempt, ...]:
         """Return past attempts at what was in the outbox, newest first; `is_over`: only the last of each."""
+        where, values = wanted.of_deliveries()
         rows = self._rows(
             f"SELECT {column_list(DeliveryRow._fields)}, attempts FROM"
             f" (SELECT *, {_ATTEMPTS} AS attempts FROM deliveries)"
-            " WHERE outcome != ? ORDER BY id DESC LIMIT ?",
-            ("failed" if is_over else "", limit),
+            f" WHERE outcome != ? AND {where} ORDER BY id DESC LIMIT ?",
+            ("failed" if is_over else "", *values, limit),
         )
         return tuple(self._readable("deliveries", row_to_attempt, rows))
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from types import MappingProxyType
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 TABLES = (
     "alerts",
     "transitions",
@@ -52,6 +52,15 @@ CREATE TABLE deploys (
 # How much waits is asked every second: this answers it without a look at what waits.
 _OUTBOX_WAITING = "CREATE INDEX outbox_waiting ON outbox (receiver, created_at, size);"
 
+# An alert's page asks for what became of it, and of what was sent about it.
+_TRANSITIONS_OF_ALERT = (
+    "CREATE INDEX transitions_fingerprint ON transitions (fingerprint, id);"
+)
+_DELIVERIES_ABOUT = "".join(
+    f"ALTER TABLE deliveries ADD COLUMN {column} TEXT NOT NULL DEFAULT '';"
+    for column in ("rule", "target", "fingerprints")
+)
+
 WEIGH = "UPDATE outbox SET size = length(CAST(alerts AS BLOB)) WHERE size = 0"
 """Computes the size of what waits, where that is not known: an older version did not write it."""
 
@@ -71,6 +80,7 @@ CREATE TABLE transitions (
 );
 CREATE INDEX transitions_at ON transitions (change, at);
 CREATE INDEX transitions_rule ON transitions (rule, id);
+{_TRANSITIONS_OF_ALERT}
 
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT NOT NULL, key TEXT NOT NULL,
@@ -86,7 +96,8 @@ CREATE INDEX outbox_group ON outbox (receiver, labels, id);
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY, at TEXT NOT NULL, receiver TEXT NOT NULL, key TEXT NOT NULL,
     outcome TEXT NOT NULL CHECK (outcome IN ('taken', 'failed', 'given_up')),
-    reason TEXT NOT NULL, message TEXT NOT NULL, duration_seconds REAL NOT NULL, alerts TEXT NOT NULL
+    reason TEXT NOT NULL, message TEXT NOT NULL, duration_seconds REAL NOT NULL, alerts TEXT NOT NULL,
+    rule TEXT NOT NULL DEFAULT '', target TEXT NOT NULL DEFAULT '', fingerprints TEXT NOT NULL DEFAULT ''
 );
 
 CREATE TABLE marks (
@@ -120,6 +131,7 @@ _STEPS: Mapping[int, str] = MappingProxyType(
         5: _POSITIONS,
         6: _MEMORIES,
         7: _DEPLOYS,
+        8: f"{_TRANSITIONS_OF_ALERT}{_DELIVERIES_ABOUT}",
     }
 )
 

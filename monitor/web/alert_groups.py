@@ -35,7 +35,7 @@ from monitor.web.words import When, until, when, when_known
 
 MAX_GROUP_ROWS = 50
 """More rows of one rule than that nobody reads; the worst are shown."""
-_TONES: Final[Mapping[Severity, Tone]] = {
+SEVERITY_TONES: Final[Mapping[Severity, Tone]] = {
     Severity.CRITICAL: "bad",
     Severity.WARNING: "warn",
     Severity.INFO: "info",
@@ -56,6 +56,7 @@ class Texts:
 class AlertRow:
     """One label set: how bad, since when, and what data last said of it."""
 
+    fingerprint: str
     anchor: str
     cells: tuple[tuple[str, str], ...]
     """The labels in which it differs from the others of its group."""
@@ -142,7 +143,7 @@ def group_of(alerts: Sequence[Alert], context: PageContext) -> AlertGroup:
     shared = shared_labels(worst, differing)
     return AlertGroup(
         name=worst.name,
-        tone=_tone(worst),
+        tone=tone_of(worst),
         severity=worst.severity.value,
         state=worst.state.value,
         summary=_summary(alerts, context.rules.get(worst.name)),
@@ -167,10 +168,11 @@ def without_anchor(group: AlertGroup, anchors: set[str]) -> AlertGroup:
     return replace(group, rows=rows)
 
 
-def _tone(worst: Alert) -> Tone:
+def tone_of(worst: Alert) -> Tone:
+    """Return the colour of an alert: of its severity, and of one that is over that of all is well."""
     if worst.state is AlertState.RESOLVED:
         return "ok"
-    return _TONES[worst.severity]
+    return SEVERITY_TONES[worst.severity]
 
 
 def _summary(alerts: Sequence[Alert], known: KnownRule | None) -> str:
@@ -215,6 +217,7 @@ def _row(
     fired_at = alert.fired_at if alert.state is AlertState.FIRING else None
     confirmed = confirmed_at(alert, scene.snapshot, scene.evaluated_at)
     return AlertRow(
+        fingerprint=alert.fingerprint,
         anchor=f"alert-{alert.fingerprint}",
         cells=tuple((name, labels.get(name, "")) for name in columns),
         value=format_number(alert.value),

@@ -21,6 +21,7 @@ from monitor.web.deploys import RefusedRequest, begin_of, deploys_json, end_of
 from monitor.web.guards import USER
 from monitor.web.page import page_of
 from monitor.web.page_template import PageTemplate
+from monitor.web.pages import DetailPages
 from monitor.web.views import Scene, Views
 
 _HERE = Path(__file__).parent
@@ -45,6 +46,7 @@ class Answers:
         version = hashlib.sha256(self._style + self._script).hexdigest()[:12]
         self._runbooks = read_runbooks()
         self._template = PageTemplate(version=version, runbooks=self._runbooks)
+        self._pages = DetailPages(views, self._template)
 
     def page(self, request: Request) -> Response:
         """Show the page; `?alert=FINGERPRINT` shows that one in any case."""
@@ -55,7 +57,24 @@ class Answers:
             self._troubles(config),
             asked=request.query_params.get("alert", ""),
         )
-        return Response(self._template.render(page), media_type="text/html")
+        text = self._template.render("page", page, root="")
+        return Response(text, media_type="text/html")
+
+    def query_page(self, request: Request) -> Response:
+        """Show a query."""
+        return self._pages.query(request, self._scene(request))
+
+    def target_page(self, request: Request) -> Response:
+        """Show a target."""
+        return self._pages.target(request, self._scene(request))
+
+    def alert_page(self, request: Request) -> Response:
+        """Show an alert."""
+        return self._pages.alert(request, self._scene(request))
+
+    def history_page(self, request: Request) -> Response:
+        """Show what alerts did, and what receivers took of it."""
+        return self._pages.history(request, self._scene(request))
 
     def _troubles(self, config: Config) -> Troubles:
         is_healthy, words = self._views.check_health()

@@ -93,7 +93,7 @@ def page_of(
     """
     snapshot, now = scene.snapshot, scene.now
     alerts = [alert for alert in snapshot.alerts if alert.name != WATCHDOG]
-    context = _context(scene, config, alerts, asked)
+    context = page_context(scene, config, asked)
     sections = _sections(alerts, context.rules)
     verdict = _verdict(scene, sections.active, context.rules, troubles)
     # In this order: an alert that is active keeps its anchor, and one that resolved before gets none.
@@ -128,16 +128,26 @@ def page_of(
     )
 
 
-def _context(
-    scene: Scene, config: Config | None, alerts: Sequence[Alert], asked: str
+def page_context(
+    scene: Scene, config: Config | None = None, asked: str = ""
 ) -> PageContext:
+    """Return what all groups of one page share; `asked` is the fingerprint in its address."""
     return PageContext(
         scene,
         rules=known_rules(scene.snapshot, config),
-        roots=_roots(alerts),
+        roots=_roots(scene.snapshot.alerts),
         asked=asked if _FINGERPRINT.fullmatch(asked) else "",
         runbooks_url=_runbooks_url(config),
     )
+
+
+def active_groups(
+    alerts: Sequence[Alert], context: PageContext
+) -> tuple[AlertGroup, ...]:
+    """Describe those of some alerts that are pending or firing, the worst rule first, muted ones last."""
+    shown = [alert for alert in alerts if alert.name != WATCHDOG]
+    sections = _sections(shown, context.rules)
+    return _groups([*sections.active, *sections.muted], context, set())
 
 
 def _verdict(

@@ -92,6 +92,10 @@ class Endpoint:
 
 ENDPOINTS = (
     Endpoint("/", _in_thread(Answers.page)),
+    Endpoint("/queries/{name}", _in_thread(Answers.query_page)),
+    Endpoint("/targets/{name:path}", _in_thread(Answers.target_page)),
+    Endpoint("/alerts/{fingerprint}", _in_thread(Answers.alert_page)),
+    Endpoint("/history", _in_thread(Answers.history_page)),
     Endpoint("/static/page.css", _at_once(Answers.style)),
     Endpoint("/static/page.js", _at_once(Answers.script)),
     Endpoint("/runbooks/{name}", _at_once(Answers.runbook)),

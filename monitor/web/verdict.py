@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from monitor.alerting.alert_names import TARGET_DOWN
 from monitor.alerting.query_view import QueryStatus, QueryView
@@ -19,6 +19,7 @@ from monitor.web.words import age
 
 Tone: TypeAlias = Literal["ok", "warn", "bad", "wait", "info"]
 """The colour of what is shown; a class of that name is in page.css."""
+_WORST_LAST: Final[tuple[Tone, ...]] = ("ok", "info", "wait", "warn", "bad")
 Said: TypeAlias = tuple[Sequence[Alert], str]
 """Alerts of one rule, the worst first, and what they say together."""
 
@@ -86,6 +87,11 @@ class _Situation:
         )
         texts = [text for found, text in parts if found and found is not without]
         return "; ".join(texts)
+
+
+def worst_tone(*tones: Tone) -> Tone:
+    """Return the colour of what is worst among these."""
+    return max(tones, key=_WORST_LAST.index)
 
 
 def verdict_of(

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Transition
 from monitor.model.deploys import DeployRequest
-from monitor.model.settings import Config
+from monitor.model.settings import Config, Job
+from monitor.storage import DeliveryAttempt
+from monitor.storage.history_filter import EVERYTHING, HistoryFilter
 from monitor.telemetry.exposition import Exposition
 
 
@@ -35,11 +38,30 @@ class Scene:
     shows_evidence: bool = False
 
 
+class Past(Protocol):
+    """What was: what the state has of the history, each the newest first."""
+
+    def transitions(
+        self, limit: int, wanted: HistoryFilter = EVERYTHING
+    ) -> Sequence[Transition]:
+        """Return the transitions that are wanted, at most `limit`."""
+
+    def deliveries(
+        self,
+        limit: int,
+        *,
+        is_over: bool = False,
+        wanted: HistoryFilter = EVERYTHING,
+    ) -> Sequence[DeliveryAttempt]:
+        """Return attempts at what was in the outbox; `is_over`: only the last of each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Views:
     """The web server's only way in. Called from its threads, several at once.
 
-    `exposition` answers scrapes; `history(limit)` gives the newest transitions first;
+    `exposition` answers scrapes; `history(limit)` gives the newest transitions first,
+    `past` those that are wanted; `sql` a job's statements as a person can run them;
     `check_health` and `check_readiness` a verdict and its words; `reload` None, or why the old configuration
     stays; `evaluated_at` when the rules about the monitor itself were last judged; `last_reload` how the last
     load of the configuration ended, None before the first; `notes` what its operator should know; `declare`
@@ -51,6 +73,8 @@ class Views:
     config: Callable[[], Config]
     exposition: Exposition
     history: Callable[[int], Sequence[Transition]]
+    past: Past
+    sql: Callable[[Job], str]
     check_health: Callable[[], tuple[bool, str]]
     check_readiness: Callable[[], tuple[bool, str]]
     reload: Callable[[], str | None]

@@ -32,6 +32,7 @@ from monitor.model.results import Result, Sample, Server, Success
 from monitor.model.schedules import Every
 from monitor.model.settings import Config, Flavor, Job, Metric, Query, Statement
 from monitor.model.targets import Target, Tls
+from monitor.storage import State
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.exposition import Exposition
 from monitor.telemetry.log import configure
@@ -135,6 +136,8 @@ def _serve(results: Results) -> None:
         config=lambda: results.config,
         exposition=exposition,
         history=lambda _limit: (),
+        past=State(),
+        sql=lambda job: job.query.statement.text,
         check_health=lambda: (True, "healthy"),
         check_readiness=lambda: (True, "ready"),
         reload=lambda: None,

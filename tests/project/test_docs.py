@@ -37,6 +37,7 @@ from monitor.model.settings import Config, Job, Rule, Scalar
 from monitor.model.walks import WHOLE_TABLE, Sweep
 from monitor.notify.alertmanager.settings import DEFAULT_RESEND_DELAY
 from monitor.notify.kinds import KINDS
+from monitor.storage import State
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.exposition import Exposition, declared_metrics
 from monitor.timing.durations import format_duration
@@ -555,13 +556,15 @@ def test_every_route_is_documented_with_its_method_and_no_other(config: Config) 
             Telemetry("0"), lambda: empty_snapshot(config), lambda: datetime.now(UTC)
         ),
         history=lambda limit: (),
+        past=State(),
+        sql=lambda job: "",
         check_health=lambda: (True, ""),
         check_readiness=lambda: (True, ""),
         reload=lambda: None,
         evaluated_at=lambda: datetime.now(UTC),
     )
     found = {
-        f"{method} {re.sub('{([a-z]+)}', lambda name: name[1].upper(), route.path)}"
+        f"{method} {re.sub('{([a-z]+)(:path)?}', lambda name: name[1].upper(), route.path)}"
         for route in application(views).routes
         if isinstance(route, Route)
         for method in (route.methods or set()) - {"HEAD"}

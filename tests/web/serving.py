@@ -20,6 +20,7 @@ from monitor.model.alerts import Transition
 from monitor.model.deploys import DeployRequest
 from monitor.model.process_settings import Web
 from monitor.model.settings import Config
+from monitor.storage import State
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.exposition import Exposition
 from monitor.telemetry.log import Log, configure
@@ -61,6 +62,7 @@ class ServedState:
     last_reload: LastReload | None = None
     notes: tuple[str, ...] = ()
     history_limits: list[int] = field(default_factory=list)
+    past: State = field(default_factory=State)
     declared: list[DeployRequest] = field(default_factory=list)
     is_recorded: bool = True
     """Whether what is declared of a deployment is recorded in time."""
@@ -90,6 +92,8 @@ class ServedState:
             config=lambda: self.config,
             exposition=Exposition(telemetry, lambda: self.snapshot, lambda: self.now),
             history=self.history,
+            past=self.past,
+            sql=lambda job: job.query.statement.text,
             check_health=lambda: self.healthy,
             check_readiness=lambda: self.ready,
             reload=self.reload,

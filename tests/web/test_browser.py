@@ -19,7 +19,6 @@ from monitor.model.settings import labels_of
 from monitor.model.sweeps import Cycle
 from monitor.model.walked import walked_by
 from monitor.model.walks import Sweep
-from monitor.notify.payload import generator_url
 from tests.web.browser import Browser, a_browser
 from tests.web.picture import (
     BALANCES,
@@ -261,7 +260,8 @@ def test_a_link_to_an_alert_that_is_muted_shows_it(browser: Browser) -> None:
     muted = served.snapshot.alerts[1]
     seen = f"document.getElementById('alert-{muted.fingerprint}').checkVisibility()"
     with serving(served) as client:
-        page = browser.open(generator_url(muted, address(client)))
+        query = f"?alert={muted.fingerprint}#alert-{muted.fingerprint}"
+        page = browser.open(address(client) + query)
         assert page.ask(seen)
         assert page.ask("document.querySelectorAll('.asked').length") == 1
         assert not browser.open(address(client)).ask(seen)

@@ -11,21 +11,37 @@ import pytest
 
 import monitor.web
 from monitor.web.alert_groups import AlertGroup, AlertRow, Texts
+from monitor.web.alert_page import AlertPage, NotifiedReceiver
 from monitor.web.answers import Answers
 from monitor.web.banners import Banner
+from monitor.web.history_page import FilterLink, FilterLinks, HistoryPage
+from monitor.web.history_rows import PastChange, PastDelivery
+from monitor.web.missing_page import MissingPage, OfferedPage
 from monitor.web.page import Page
+from monitor.web.query_page import QueryDetail, QueryPage
 from monitor.web.routes import ENDPOINTS, OPEN_PATHS, application
+from monitor.web.rule_clocks import AlertClock, RuleClock
+from monitor.web.samples_table import SampleTable
 from monitor.web.tables import QueryRow, ReceiverRow, TargetRow
+from monitor.web.target_page import SchemaContract, TargetPage
 from monitor.web.verdict import Tone, Verdict
 from monitor.web.words import When
 from tests.web.serving import ServedState
 
 WEB = Path(monitor.web.__file__).parent
-TEMPLATE = (WEB / "templates" / "page.html").read_text(encoding="utf-8")
+TEMPLATES = {
+    path.name: path.read_text(encoding="utf-8")
+    for path in (WEB / "templates").glob("*.html")
+}
+TEMPLATE = "".join(TEMPLATES.values())
 STYLE = (WEB / "static" / "page.css").read_text(encoding="utf-8")
 SHOWN = (
     *(Page, Verdict, Banner, AlertGroup, AlertRow, Texts),
     *(TargetRow, QueryRow, ReceiverRow, When),
+    *(QueryPage, QueryDetail, RuleClock, AlertClock, SampleTable),
+    *(TargetPage, SchemaContract, AlertPage, NotifiedReceiver),
+    *(HistoryPage, FilterLinks, FilterLink, PastChange, PastDelivery),
+    *(MissingPage, OfferedPage),
 )
 # Known to the code alone.
 NOT_SHOWN = {"Verdict.is_sick"}
@@ -41,13 +57,22 @@ def test_everything_that_is_computed_for_the_page_is_in_its_template(
         for name in names
         if not re.search(rf"\.{name}\b", TEMPLATE)
     }
-    assert unused - NOT_SHOWN == set(), "not in templates/page.html"
+    assert unused - NOT_SHOWN == set(), "not in templates/"
 
 
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("page", (Page,)),
+        ("page", (Page, QueryPage, TargetPage, AlertPage, HistoryPage, MissingPage)),
+        ("detail", (QueryDetail,)),
+        ("rule", (RuleClock,)),
+        ("alert", (AlertClock,)),
+        ("table", (SampleTable,)),
+        ("contract", (SchemaContract,)),
+        ("change", (PastChange,)),
+        ("delivery", (PastDelivery,)),
+        ("filter", (FilterLinks,)),
+        ("link", (FilterLink,)),
         ("group", (AlertGroup,)),
         ("banner", (Banner,)),
         ("row", (AlertRow, TargetRow, QueryRow, ReceiverRow)),
@@ -58,7 +83,7 @@ def test_the_template_names_only_what_is_computed_for_it(
     name: str, values: tuple[type[Any], ...]
 ) -> None:
     # Not page.css, which is a file.
-    named = set(re.findall(rf"(?<![\w/]){name}\.(\w+)", TEMPLATE))
+    named = set(re.findall(rf"(?<![\w/]){name}\.(?!html|css|js\b)(\w+)", TEMPLATE))
     known = {attribute for value in values for attribute in dir(value)}
     assert named - known == set(), f"no value for the page has these of {name}"
 

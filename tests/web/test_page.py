@@ -26,7 +26,6 @@ from monitor.model.errors import Reason
 from monitor.model.results import ClockOffset, Failure, Outcome, Replication, Server
 from monitor.model.schedules import Cron
 from monitor.model.settings import Flavor, Severity, labels_of
-from monitor.notify.payload import generator_url
 from monitor.web import LastReload
 from monitor.web.page import MAX_ROWS, page_of
 from monitor.web.words import age, until
@@ -323,7 +322,7 @@ def shown(snapshot: Snapshot) -> str:
 
 def read(page: str) -> list[str]:
     """Read a page as a person does: its text, a line for each block."""
-    body = re.sub(r"\s+", " ", page[page.index("<body>") :])
+    body = re.sub(r"\s+", " ", page[page.index("<header") :])
     blocks = re.sub(r"<p\b|</(p|h\d|tr|summary|pre|header)>", r"\n\g<0>", body)
     text = html.unescape(
         re.sub(r"<[^>]+>", " ", blocks.replace("</th>", " | ").replace("</td>", " | "))
@@ -400,7 +399,7 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
         "oncall | failing for 1 min",
         "timeout: no answer",
         "1 min ago | never | 0",
-        "/metrics alerts rules queries history",
+        "Overview History /metrics alerts rules queries history",
     ]
 
 
@@ -579,15 +578,24 @@ def test_a_runbook_of_ours_is_linked_beside_the_page_however_it_is_reached() -> 
 def test_the_page_shows_no_evidence_and_loads_nothing_but_its_style_and_script() -> (
     None
 ):
-    page = shown(
-        with_alerts(a_snapshot(CONFIG, COLUMN_GONE), [an_alert(GONE), an_alert()])
-    )
+    alerts = [an_alert(GONE), an_alert()]
+    page = shown(with_alerts(a_snapshot(CONFIG, COLUMN_GONE), alerts))
     assert "4711" not in page
     loaded = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert [link.split("?")[0] for link in loaded] == [
         "static/page.css",
         "static/page.js",
+        "#main",
         "./",
+        "./",
+        *(f"alerts/{alert.fingerprint}" for alert in reversed(alerts)),
+        "targets/main",
+        "queries/balances",
+        "targets/main",
+        "queries/missing_columns",
+        "targets/main",
+        "./",
+        "history",
         "metrics",
         "api/v1/alerts",
         "api/v1/rules",
@@ -657,12 +665,8 @@ def test_a_configuration_that_was_refused_is_on_the_page_until_one_is_taken() ->
 def test_a_link_to_an_alert_leads_to_an_anchor_that_is_there_and_open() -> None:
     muted = the_incident(CONFIG).alerts[1]
     with serving(ServedState(CONFIG, the_incident(CONFIG), NOW)) as client:
-        address = generator_url(muted, f"http://{client.host}:{client.port}")
-        path, _, anchor = address.removeprefix(
-            f"http://{client.host}:{client.port}"
-        ).partition("#")
-        page = client.get(path).text
+        page = client.get(f"/?alert={muted.fingerprint}").text
         plain = client.get("/").text
-    assert f'id="{anchor}"' in page
+    assert f'id="alert-{muted.fingerprint}"' in page
     assert '<details id="muted" data-key="muted" open>' in page
     assert '<details id="muted" data-key="muted">' in plain

@@ -25,7 +25,7 @@ def test_an_alertmanager_is_sent_when_a_firing_alert_ends_unless_it_is_sent_agai
         },
         "startsAt": "2026-11-22T14:00:00.000Z",
         "endsAt": "2026-11-22T14:09:00.000Z",
-        "generatorURL": f"https://m/?alert={firing.fingerprint}#alert-{firing.fingerprint}",
+        "generatorURL": f"https://m/alerts/{firing.fingerprint}",
     }
     gone = alert_body(alert(state=AlertState.RESOLVED), ends_at=now, external_url="")
     assert (gone["endsAt"], "generatorURL" in gone) == (

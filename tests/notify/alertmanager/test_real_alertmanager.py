@@ -171,10 +171,7 @@ def test_an_alert_comes_and_goes_with_its_texts_and_evidence(
             "summary": "pro is low",
             "evidence": '[{"user_id": 7}]',
         }
-        assert (
-            shown["generatorURL"]
-            == f"https://monitor/?alert={firing.fingerprint}#alert-{firing.fingerprint}"
-        )
+        assert shown["generatorURL"] == f"https://monitor/alerts/{firing.fingerprint}"
         active.now = [
             replace(firing, state=AlertState.RESOLVED, resolved_at=CLOCK.now())
         ]

@@ -106,7 +106,7 @@ def test_the_whole_mail() -> None:
     }
     text, html = message.iter_parts()
     links = [
-        f"https://monitor.example.com/?alert={one.fingerprint}#alert-{one.fingerprint}"
+        f"https://monitor.example.com/alerts/{one.fingerprint}"
         for one in (firing, resolved)
     ]
     assert text.get_content() == (

@@ -144,7 +144,7 @@ def test_each_alert_is_one_event(key_file: Path) -> None:
         "client_url": PAGE,
         "links": [
             {
-                "href": f"{PAGE}/?alert={firing.fingerprint}#alert-{firing.fingerprint}",
+                "href": f"{PAGE}/alerts/{firing.fingerprint}",
                 "text": "Alert",
             },
             {"href": "https://wiki.example.com/low", "text": "Runbook"},

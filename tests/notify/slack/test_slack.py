@@ -79,8 +79,7 @@ def test_the_whole_message() -> None:
     assert request.path == PATH
     assert request.headers["content-type"] == "application/json"
     links = [
-        f"<{PAGE}/?alert={one.fingerprint}#alert-{one.fingerprint}|Alert>"
-        for one in (firing, info, resolved)
+        f"<{PAGE}/alerts/{one.fingerprint}|Alert>" for one in (firing, info, resolved)
     ]
 
     def section(text: str) -> dict[str, Any]:
@@ -180,7 +179,7 @@ def test_hostile_texts_call_nobody_and_keep_to_the_limits(text: str) -> None:
     json.dumps(body, ensure_ascii=False).encode()
     for one in [body["text"], *sections(body)]:
         rest = one.replace(
-            f"<{PAGE}/?alert={hostile.fingerprint}#alert-{hostile.fingerprint}|Alert>",
+            f"<{PAGE}/alerts/{hostile.fingerprint}|Alert>",
             "",
         ).replace("|Runbook>", "")
         rest = rest.replace("<https://wiki.example.com/", "")

@@ -45,7 +45,7 @@ def test_the_webhooks_body_is_alertmanagers_version_4() -> None:
                 },
                 "startsAt": "2026-11-22T14:00:00.000Z",
                 "endsAt": "0001-01-01T00:00:00Z",
-                "generatorURL": f"https://monitor/?alert={firing.fingerprint}#alert-{firing.fingerprint}",
+                "generatorURL": f"https://monitor/alerts/{firing.fingerprint}",
                 "fingerprint": firing.fingerprint,
             },
             {
@@ -64,7 +64,7 @@ def test_the_webhooks_body_is_alertmanagers_version_4() -> None:
                 },
                 "startsAt": "2026-11-22T14:00:00.000Z",
                 "endsAt": "2026-11-22T14:01:00.000Z",
-                "generatorURL": f"https://monitor/?alert={gone.fingerprint}#alert-{gone.fingerprint}",
+                "generatorURL": f"https://monitor/alerts/{gone.fingerprint}",
                 "fingerprint": gone.fingerprint,
             },
         ],

@@ -1,16 +1,14 @@
-"""Write what `query` shows in words: the SQL as it is sent, and what is lacking in a result or doubtful."""
+"""Write the SQL of a job as a person can run it, with its parameters in it; for `query --sql` and the page."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import Final
 
-from monitor.cli.output import label_pairs
 from monitor.collector.items import example_item, parameters_of
 from monitor.database import runnable_sql
 from monitor.model.for_each import ForEach
-from monitor.model.results import Success
 from monitor.model.settings import Bindable, Job, Statement
 from monitor.model.walks import any_bounds
 
@@ -60,21 +58,3 @@ def _ended(text: str) -> str:
     """End a statement; behind a comment on its last line the semicolon would belong to it."""
     last_line = text.rpartition("\n")[2]
     return f"{text}\n;" if _COMMENT.search(last_line) else f"{text};"
-
-
-def remarks_on(success: Success) -> Iterator[str]:
-    """Yield what a person should know of a result before its samples."""
-    for failed in success.failed_items:
-        yield f"item failed: {failed}"
-    for refusal in success.refusals:
-        yield f"not seen, so not told: {refusal.reason}: {refusal.message}"
-    for bound in success.lower_bounds:
-        what = f"{bound.metric}{braces(bound.labels)}"
-        yield f"not all counted: {what} is at least what is shown"
-    for warning in success.warnings:
-        yield f"warning {warning.code} of the server: {warning.message}"
-
-
-def braces(labels: Sequence[tuple[str, str]]) -> str:
-    """Return labels as they stand behind the name of a metric; nothing where there are none."""
-    return f"{{{label_pairs(labels)}}}" if labels else ""

@@ -1,0 +1,30 @@
+"""Write a rule as a person reads it: what it judges, beyond what it fires, after how long; pure."""
+
+from __future__ import annotations
+
+from monitor.model.detectors import judged_words
+from monitor.model.populations import words_of
+from monitor.model.rules import Rule, SeverityLevel
+from monitor.timing.durations import format_duration
+
+
+def condition_words(rule: Rule) -> str:
+    """Return what a rule judges and when it fires, with its severities where it has several."""
+    exact = [f' {name}="{value}"' for name, value in rule.where]
+    where = "".join([*exact, *rule.pattern_words])
+    levels = [_level(level, rule) for level in rule.levels]
+    return f"{rule.metric}{where} {', '.join(levels)}"
+
+
+def _level(level: SeverityLevel, rule: Rule) -> str:
+    severity = str(level.severity) if rule.louder else ""
+    hold = format_duration(level.hold)
+    words = [
+        severity,
+        judged_words(rule.detector),
+        level.condition.words,
+        words_of(rule.population),
+        "for",
+        hold,
+    ]
+    return " ".join(filter(None, words))

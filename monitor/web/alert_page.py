@@ -1,0 +1,111 @@
+"""Describe one alert for its page: as it is or last was, what it did, who was notified of it; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.model.alerts import Alert, Transition
+from monitor.model.rule_words import condition_words
+from monitor.model.settings import Rule
+from monitor.storage import DeliveryAttempt
+from monitor.web.alert_groups import AlertGroup, PageContext, group_of
+from monitor.web.headline import headline
+from monitor.web.history_rows import (
+    PastChange,
+    PastDelivery,
+    past_change,
+    past_delivery,
+)
+from monitor.web.views import Scene
+from monitor.web.words import When, when
+
+MAX_CHANGES = 200
+MAX_DELIVERIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class NotifiedReceiver:
+    """A receiver that was notified of an alert, and when last."""
+
+    receiver: str
+    at: When
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPast:
+    """What the state has of one alert, the newest first."""
+
+    transitions: Sequence[Transition]
+    deliveries: Sequence[DeliveryAttempt]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPage:
+    """One alert."""
+
+    now: datetime
+    headline: str
+    group: AlertGroup
+    """The alert as it stands on the first page."""
+    fingerprint: str
+    query: str
+    """The query that found it; empty of one about the monitor itself."""
+    target: str
+    condition: str
+    """Empty where its rule is gone."""
+    changes: tuple[PastChange, ...]
+    deliveries: tuple[PastDelivery, ...]
+    notified: tuple[NotifiedReceiver, ...]
+
+
+def alert_page_of(alert: Alert, past: AlertPast, context: PageContext) -> AlertPage:
+    """Describe an alert as it is, or as it was when it last changed."""
+    scene = context.scene
+    known = context.rules.get(alert.name)
+    return AlertPage(
+        now=scene.now,
+        headline=_headline(alert, context),
+        group=group_of([alert], context),
+        fingerprint=alert.fingerprint,
+        query=alert.scope.subject if _is_of_query(alert, scene) else "",
+        target=alert.scope.target
+        if alert.scope.target in scene.snapshot.targets
+        else "",
+        condition="" if known is None else _condition(known.rule),
+        changes=tuple(past_change(one, scene.now) for one in past.transitions),
+        deliveries=tuple(past_delivery(one, scene.now) for one in past.deliveries),
+        notified=tuple(_notified(alert, scene.now)),
+    )
+
+
+def newest_of(
+    fingerprint: str, scene: Scene, transitions: Sequence[Transition]
+) -> Alert | None:
+    """Return the alert with a fingerprint as it is, or as it was when it last changed; None: nobody knows it."""
+    for alert in scene.snapshot.alerts:
+        if alert.fingerprint == fingerprint:
+            return alert
+    return transitions[0].alert if transitions else None
+
+
+def _headline(alert: Alert, context: PageContext) -> str:
+    group = group_of([alert], context)
+    if alert.is_over():
+        return group.summary
+    return headline([alert], context.rules.get(alert.name), context.scene.now)
+
+
+def _is_of_query(alert: Alert, scene: Scene) -> bool:
+    return (alert.scope.target, alert.scope.subject) in scene.snapshot.queries
+
+
+def _condition(rule: Rule) -> str:
+    hours = rule.active_words
+    return f"{condition_words(rule)}, {hours}" if hours else condition_words(rule)
+
+
+def _notified(alert: Alert, now: datetime) -> Iterator[NotifiedReceiver]:
+    for receiver, at in alert.notified:
+        yield NotifiedReceiver(receiver, when(at, now))

@@ -1,0 +1,88 @@
+"""Describe what alerts did and what receivers took of it, a row for each; for two pages; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from monitor.alerting.shown import shown_annotations
+from monitor.model.alerts import Change, Transition
+from monitor.model.wording import format_number
+from monitor.storage import DeliveryAttempt
+from monitor.storage.history import DeliveryOutcome
+from monitor.web.alert_groups import SEVERITY_TONES
+from monitor.web.verdict import Tone
+from monitor.web.words import When, duration, when
+
+_OUTCOME_TONES: Final[Mapping[DeliveryOutcome, Tone]] = {
+    "taken": "ok",
+    "failed": "warn",
+    "given_up": "bad",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PastChange:
+    """One transition of an alert."""
+
+    at: When
+    change: str
+    tone: Tone
+    severity: str
+    alertname: str
+    target: str
+    fingerprint: str
+    value: str
+    summary: str
+    note: str
+    """Why it resolved other than by data."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastDelivery:
+    """One attempt at a receiver, or what was given up without one."""
+
+    at: When
+    receiver: str
+    outcome: str
+    tone: Tone
+    reason: str
+    about: str
+    attempts: int
+    took: str
+
+
+def past_change(transition: Transition, now: datetime) -> PastChange:
+    """Describe a transition."""
+    alert = transition.alert
+    is_over = transition.change is Change.RESOLVED
+    return PastChange(
+        at=when(transition.at, now),
+        change=transition.change.value,
+        tone="ok" if is_over else SEVERITY_TONES[alert.severity],
+        severity=alert.severity.value,
+        alertname=alert.name,
+        target=alert.scope.target,
+        fingerprint=alert.fingerprint,
+        value=format_number(alert.value),
+        summary=shown_annotations(alert).get("summary", ""),
+        note=alert.resolve_reason.replace("_", " "),
+    )
+
+
+def past_delivery(attempt: DeliveryAttempt, now: datetime) -> PastDelivery:
+    """Describe what came of a notification, or of one attempt at it."""
+    delivery = attempt.delivery
+    reason = f"{delivery.reason}: {delivery.message}" if delivery.reason else ""
+    return PastDelivery(
+        at=when(delivery.at, now),
+        receiver=delivery.receiver,
+        outcome=attempt.outcome.replace("_", " "),
+        tone=_OUTCOME_TONES[attempt.outcome],
+        reason=reason,
+        about=attempt.summary,
+        attempts=attempt.attempts,
+        took=duration(delivery.duration_seconds),
+    )

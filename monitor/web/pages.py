@@ -1,0 +1,117 @@
+"""Answer requests for the pages of one query, target or alert, and of the history; behind the answers."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from monitor.model.settings import Config
+from monitor.storage.history_filter import HistoryFilter
+from monitor.web.alert_page import (
+    MAX_CHANGES,
+    MAX_DELIVERIES,
+    AlertPast,
+    alert_page_of,
+    newest_of,
+)
+from monitor.web.history_csv import history_csv
+from monitor.web.history_page import (
+    MAX_SHOWN,
+    AskedHistory,
+    BadFilter,
+    asked_history,
+    history_page_of,
+)
+from monitor.web.missing_page import MissingPage, missing_alert, missing_named
+from monitor.web.page import active_groups, page_context
+from monitor.web.page_template import PageTemplate
+from monitor.web.query_page import first_in_trouble, query_page_of
+from monitor.web.target_page import target_page_of
+from monitor.web.views import Scene, Views
+
+_MAX_CSV = 10_000
+"""As many as are kept."""
+_ABOVE = "../"
+"""From a page such as /queries/NAME to the first one: behind a proxy that may stand below a path."""
+
+
+class DetailPages:
+    """The pages behind the links of the first one; called in threads, several at once."""
+
+    def __init__(self, views: Views, template: PageTemplate) -> None:
+        self._views = views
+        self._template = template
+
+    def query(self, request: Request, scene: Scene) -> Response:
+        """Show a query; `?target=NAME` on that target, else on the one where it is worst."""
+        name = request.path_params["name"]
+        every = scene.snapshot.queries.values()
+        views = [view for view in every if view.job.query.name == name]
+        if not views:
+            known = {view.job.query.name for view in every}
+            return self._missing(missing_named("query", "queries", name, known))
+        by_target = {view.job.target.name: view for view in views}
+        target = request.query_params.get("target")
+        if target is not None and target not in by_target:
+            return self._missing(missing_named("target", "targets", target, by_target))
+        chosen = by_target[target] if target else first_in_trouble(views, scene.now)
+        sql = self._views.sql(chosen.job)
+        page = query_page_of(views, scene, chosen, sql)
+        return self._page("query", page)
+
+    def target(self, request: Request, scene: Scene) -> Response:
+        """Show a target."""
+        name = request.path_params["name"]
+        view = scene.snapshot.targets.get(name)
+        if view is None:
+            known = scene.snapshot.targets
+            return self._missing(missing_named("target", "targets", name, known))
+        own = [alert for alert in scene.snapshot.alerts if alert.scope.target == name]
+        groups = active_groups(own, page_context(scene, self._config))
+        return self._page("target", target_page_of(view, scene, groups))
+
+    def alert(self, request: Request, scene: Scene) -> Response:
+        """Show an alert as it is, or as it was when it last changed."""
+        fingerprint = request.path_params["fingerprint"]
+        wanted = HistoryFilter(fingerprint=fingerprint)
+        transitions = self._views.past.transitions(MAX_CHANGES, wanted)
+        alert = newest_of(fingerprint, scene, transitions)
+        if alert is None:
+            return self._missing(missing_alert(fingerprint, scene.snapshot.alerts))
+        deliveries = self._views.past.deliveries(MAX_DELIVERIES, wanted=wanted)
+        past = AlertPast(transitions, deliveries)
+        page = alert_page_of(alert, past, page_context(scene, self._config))
+        return self._page("alert", page)
+
+    def history(self, request: Request, scene: Scene) -> Response:
+        """Show the history, or the part that the address asks for; `?format=csv`: as CSV."""
+        asked = asked_history(request.query_params)
+        if isinstance(asked, BadFilter):
+            bad = MissingPage("There is no such history.", asked.message, (), 0)
+            return self._page("missing", bad, status=400, root="")
+        if request.query_params.get("format") == "csv":
+            return self._csv(asked)
+        past = self._views.past
+        transitions = past.transitions(MAX_SHOWN + 1, asked.wanted)
+        deliveries = past.deliveries(MAX_SHOWN + 1, wanted=asked.wanted)
+        page = history_page_of(asked, transitions, deliveries, scene.now)
+        return self._page("history", page, root="")
+
+    def _csv(self, asked: AskedHistory) -> Response:
+        transitions = self._views.past.transitions(_MAX_CSV, asked.wanted)
+        as_file = {"content-disposition": 'attachment; filename="history.csv"'}
+        text = history_csv(transitions)
+        return Response(text, media_type="text/csv", headers=as_file)
+
+    @property
+    def _config(self) -> Config:
+        return self._views.config()
+
+    def _missing(self, page: MissingPage) -> Response:
+        return self._page("missing", page, status=404)
+
+    def _page(
+        self, name: str, page: object, *, status: int = 200, root: str = _ABOVE
+    ) -> Response:
+        text = self._template.render(name, page, root=root)
+        return Response(text, status, media_type="text/html")
