@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import click
 
 from monitor import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 OK = 0
 FAILED = 1
@@ -76,6 +80,9 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "healthcheck": CommandEntry(
             "Ask the daemon here whether it is healthy; exit 0 or 1."
         ),
+        "completion": CommandEntry(
+            "Print what a shell reads to complete commands and names.", USAGE
+        ),
         "import": CommandEntry(
             "Make config.toml and queries of another exporter's configuration.", USAGE
         ),
@@ -109,6 +116,20 @@ class _CommandGroup(click.Group):
             return None
         command: click.Command = import_module(f"monitor.cli.{cmd_name}").command
         return command
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem]:
+        # Only who presses the tab key waits for this import.
+        from click.shell_completion import CompletionItem
+
+        offered = [
+            CompletionItem(name, help=entry.summary)
+            for name, entry in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        # The options of the group; its own way to find commands would import each of them.
+        return offered + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter

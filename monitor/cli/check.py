@@ -12,6 +12,7 @@ from monitor.cli import UNKNOWN
 from monitor.cli.app_check import ApplicationCheck, check_application
 from monitor.cli.asking import ask_now
 from monitor.cli.checked import Checked
+from monitor.cli.names import offer_queries, offer_targets
 from monitor.cli.options import (
     CommonOptions,
     print_problems,
@@ -29,8 +30,14 @@ from monitor.timing.clock import AnchoredClock
 
 
 @click.command("check")
-@click.argument("queries", nargs=-1, metavar="[QUERY]...")
-@click.option("--target", "target", metavar="NAME", help="Only this target.")
+@click.argument("queries", nargs=-1, metavar="[QUERY]...", shell_complete=offer_queries)
+@click.option(
+    "--target",
+    "target",
+    metavar="NAME",
+    help="Only this target.",
+    shell_complete=offer_targets,
+)
 @click.option(
     "--format",
     "form",

@@ -8,13 +8,16 @@ import click
 
 from monitor.cli import OK
 from monitor.cli.asking import ask_now
+from monitor.cli.names import offer_targets
 from monitor.cli.options import CommonOptions, selected_targets, with_common_options
 from monitor.cli.output import echo
 from monitor.cli.printed.dashboard import dashboard
 
 
 @click.command("dashboard")
-@click.option("--target", help="Only what this target has.")
+@click.option(
+    "--target", help="Only what this target has.", shell_complete=offer_targets
+)
 @with_common_options
 def command(target: str | None, common: CommonOptions) -> int:
     """Print a dashboard for Grafana: import the JSON, or put it into a provisioned folder.

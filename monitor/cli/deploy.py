@@ -19,6 +19,7 @@ from monitor.cli.daemon_client import (
     trusting_context,
     web_of,
 )
+from monitor.cli.names import offer_targets
 from monitor.cli.options import CommonOptions, with_common_options
 from monitor.cli.output import echo, plain_line, table
 from monitor.model.errors import MonitorError
@@ -35,7 +36,11 @@ _ASKS_FOR_USER: Final = (
 @click.command("deploy")
 @click.argument("action", type=click.Choice(["begin", "end", "list"]))
 @click.option(
-    "--target", "targets", multiple=True, help="Only this target; may be repeated."
+    "--target",
+    "targets",
+    multiple=True,
+    help="Only this target; may be repeated.",
+    shell_complete=offer_targets,
 )
 @click.option(
     "--for", "length", help="How long at most, such as 30m. Default: [deploys] max."

@@ -11,6 +11,7 @@ import click
 from monitor.alerting.query_view import QueryStatus
 from monitor.cli import OK
 from monitor.cli.alerts import alert_lines
+from monitor.cli.names import offer_rules, offer_targets
 from monitor.cli.options import CommonOptions, all_rule_names, with_common_options
 from monitor.cli.output import echo, first_lines, label_pairs, plain
 from monitor.config.toml.problems import near_miss
@@ -34,8 +35,8 @@ _NO_RUN = (
 
 
 @click.command("explain")
-@click.argument("alert")
-@click.option("--target", help="Only this target.")
+@click.argument("alert", shell_complete=offer_rules)
+@click.option("--target", help="Only this target.", shell_complete=offer_targets)
 @with_common_options
 def command(alert: str, target: str | None, common: CommonOptions) -> int:
     """Explain why ALERT is or is not firing: its rule, its query's last run, its values, its clock.

@@ -10,6 +10,7 @@ import click
 
 from monitor.cli import OK
 from monitor.cli.asking import ask_now
+from monitor.cli.names import offer_targets
 from monitor.cli.options import CommonOptions, selected_targets, with_common_options
 from monitor.cli.output import echo
 from monitor.config.sql.required_privileges import (
@@ -43,7 +44,7 @@ _ANY_HOST = "%"
 
 
 @click.command("grants")
-@click.option("--target", help="Only this target.")
+@click.option("--target", help="Only this target.", shell_complete=offer_targets)
 @with_common_options
 def command(target: str | None, common: CommonOptions) -> int:
     """Print the least-privilege account of each target as SQL, for an administrator to run."""

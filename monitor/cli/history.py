@@ -9,6 +9,7 @@ import click
 from monitor.alerting.shown import shown_annotations
 from monitor.cli import OK
 from monitor.cli.alerts import as_json
+from monitor.cli.names import offer_rules, offer_targets
 from monitor.cli.options import CommonOptions, format_option, with_common_options
 from monitor.cli.output import echo, echo_json, table
 from monitor.model.alerts import Transition
@@ -16,8 +17,12 @@ from monitor.storage import DeliveryAttempt, open_reader
 
 
 @click.command("history")
-@click.option("--alert", "alertname", help="Only alerts of this name.")
-@click.option("--target", help="Only alerts of this target.")
+@click.option(
+    "--alert", "alertname", help="Only alerts of this name.", shell_complete=offer_rules
+)
+@click.option(
+    "--target", help="Only alerts of this target.", shell_complete=offer_targets
+)
 @click.option(
     "--deliveries",
     is_flag=True,

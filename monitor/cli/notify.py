@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from monitor.cli import FAILED, OK
+from monitor.cli.names import offer_receivers
 from monitor.cli.options import CommonOptions, with_common_options
 from monitor.cli.output import echo
 from monitor.config.toml.problems import near_miss
@@ -14,7 +15,12 @@ from monitor.timing.clock import AnchoredClock
 
 @click.command("notify")
 @click.option(
-    "--test", "receiver", required=True, metavar="RECEIVER", help="The receiver to try."
+    "--test",
+    "receiver",
+    required=True,
+    metavar="RECEIVER",
+    help="The receiver to try.",
+    shell_complete=offer_receivers,
 )
 @with_common_options
 def command(receiver: str, common: CommonOptions) -> int:

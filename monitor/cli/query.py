@@ -11,6 +11,7 @@ import click
 from monitor.alerting.evaluate import matching
 from monitor.cli import FAILED, OK
 from monitor.cli.asking import ask_now
+from monitor.cli.names import offer_queries, offer_targets
 from monitor.cli.options import CommonOptions, selected, with_common_options
 from monitor.cli.output import (
     echo,
@@ -36,8 +37,13 @@ _NEEDS_THE_DAEMON = "needs the daemon, which remembers"
 
 
 @click.command("query")
-@click.argument("name")
-@click.option("--target", metavar="NAME", help="Only on this target.")
+@click.argument("name", shell_complete=offer_queries)
+@click.option(
+    "--target",
+    metavar="NAME",
+    help="Only on this target.",
+    shell_complete=offer_targets,
+)
 @click.option(
     "--sql",
     is_flag=True,

@@ -9,6 +9,7 @@ import click
 
 from monitor.cli import OK
 from monitor.cli.asking import ask_now
+from monitor.cli.names import offer_targets
 from monitor.cli.options import CommonOptions, selected_targets, with_common_options
 from monitor.cli.output import echo
 from monitor.cli.printed.rule_groups import LeftOut, RuleGroup, rule_groups
@@ -23,7 +24,9 @@ groups:
 
 
 @click.command("rules")
-@click.option("--target", help="Only what this target has.")
+@click.option(
+    "--target", help="Only what this target has.", shell_complete=offer_targets
+)
 @with_common_options
 def command(target: str | None, common: CommonOptions) -> int:
     """Print the rules of all queries as alerting rules for Prometheus.
