@@ -622,12 +622,40 @@ def test_in_compose_each_has_its_own_network_and_speaks_only_to_who_is_there(
     (receiver,) = config.receivers
     assert isinstance(receiver.settings, AlertmanagerSettings)
     spoken_to |= {url.removeprefix("http://") for url in receiver.settings.urls}
-    assert spoken_to == {"token-monitor:8917", "alertmanager:9093"} <= published
+    grafana = yaml.safe_load(
+        (folder / "grafana" / "datasources" / "prometheus.yml").read_text("utf-8")
+    )
+    spoken_to |= {
+        source["url"].removeprefix("http://") for source in grafana["datasources"]
+    }
+    expected = {"token-monitor:8917", "alertmanager:9093", "prometheus:9090"}
+    assert spoken_to == expected <= published
     for path in (folder / "prometheus.yml", RULES):
         shutil.copy(path, tmp_path)
     assert "SUCCESS" in checked(
         "promtool", "check", "config", tmp_path / "prometheus.yml"
     )
+
+
+def test_grafana_finds_the_dashboard_where_the_steps_have_it_printed() -> None:
+    folder = DEPLOY / "compose"
+    text = (folder / "compose.yml").read_text(encoding="utf-8")
+    steps = text.partition("name: token-monitor")[0]
+    printed = re.search(r"token-monitor dashboard > (\S+)", steps)
+    assert printed is not None
+    grafana = yaml.safe_load(text)["services"]["grafana"]
+    (mounted,) = (one for one in grafana["volumes"] if one.startswith("./"))
+    here, there, _ = mounted.split(":")
+    home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert f"./{printed[1]}".replace(here, there, 1) == home
+    provider = yaml.safe_load(
+        (folder / "grafana" / "dashboards" / "provider.yml").read_text("utf-8")
+    )
+    (options,) = (one["options"] for one in provider["providers"])
+    assert options["path"] == str(Path(home).parent)
+    assert (ROOT / ".gitignore").read_text("utf-8").count(
+        "/deploy/compose/grafana/dashboards/*.json"
+    ) == 1
 
 
 def test_the_alertmanager_as_shipped_posts_to_nobody() -> None:

@@ -35,10 +35,24 @@ def test_each_file_is_one_resource_and_the_kustomization_names_all_of_them() -> 
     there = {path.name for path in FOLDER.glob("*.yaml")} - {"kustomization.yaml"}
     assert named == there
     # What takes the Prometheus operator is left to who has it.
-    assert set(kustomization["resources"]) == there - {"servicemonitor.yaml"}
+    assert set(kustomization["resources"]) == there - {
+        "servicemonitor.yaml",
+        "prometheusrule.yaml",
+    }
     for name in there:
         resource = read(name)
         assert {"apiVersion", "kind", "metadata"} <= resource.keys(), name
+
+
+def test_the_operators_rules_are_those_of_prometheus() -> None:
+    path = ROOT / "deploy" / "prometheus" / "token-monitor.rules.yml"
+    rules = yaml.safe_load(path.read_text(encoding="utf-8"))
+    resource = read("prometheusrule.yaml")
+    assert resource["kind"] == "PrometheusRule"
+    assert resource["spec"] == rules
+    # They look for the job by this name: what the ServiceMonitor calls it.
+    assert read("service.yaml")["metadata"]["labels"] == resource["metadata"]["labels"]
+    assert 'job="token-monitor"' in path.read_text(encoding="utf-8")
 
 
 def test_what_is_mounted_is_made_and_what_is_made_is_mounted() -> None:
