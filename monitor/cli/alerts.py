@@ -36,7 +36,7 @@ def command(form: str, common: CommonOptions) -> int:
     seen = utc_second(alive_at) if alive_at else "never"
     header = ("STATE", "SEVERITY", "ALERT", "TARGET", "SINCE", "SUMMARY")
     rows = [_row(alert) for alert in alerts]
-    echo(table(rows, header))
+    echo(table(rows, header, tints={0, 1}))
     echo(
         f"\n{counted(len(alerts), 'alert')}, the worst first; the daemon was last known to run at {seen}"
     )

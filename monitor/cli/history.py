@@ -66,7 +66,7 @@ def command(
         return OK
     header = ("AT (UTC)", "CHANGE", "SEVERITY", "ALERT", "TARGET", "SUMMARY")
     rows = [transition_row(one) for one in transitions]
-    echo(table(rows, header))
+    echo(table(rows, header, tints={1, 2}))
     return OK
 
 
@@ -88,7 +88,8 @@ def _show_deliveries(directory: Path, limit: int, form: str) -> int:
         for one in past
     ]
     header = ("AT (UTC)", "RECEIVER", "OUTCOME", "REASON", "ATTEMPTS", "ALERTS")
-    echo(table(rows, header, right={header.index("ATTEMPTS")}))
+    right = {header.index("ATTEMPTS")}
+    echo(table(rows, header, right=right, tints={header.index("OUTCOME")}))
     return OK
 
 

@@ -6,19 +6,17 @@ import contextlib
 import shutil
 import sys
 import textwrap
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from types import MappingProxyType
 
 import click
 import orjson
 
+from monitor.cli.columns import aligned, width_of
+from monitor.cli.tints import tinted
 from monitor.model.wording import escaped
 
 _WIDTH_WITHOUT_TERMINAL = 120
 """Into a pipe or a file; also the widest paragraph that one reads with ease."""
-# East Asian characters that are wide or fullwidth (UAX 11).
-_WIDE = MappingProxyType({"W": 2, "F": 2})
 _GAP = "  "
 """Between two columns."""
 
@@ -44,19 +42,26 @@ def table(
     header: Sequence[str],
     *,
     right: Collection[int] = (),
+    tints: Collection[int] = (),
 ) -> str:
-    """Align columns, those in `right` by their ends; every row has as many cells as the header."""
+    """Align columns, those in `right` by their ends; every row has as many cells as the header.
+
+    The columns in `tints` say how bad it is: on a terminal in colours.
+    """
     columns = []
     for number, cells in enumerate(zip(header, *rows, strict=True)):
         column = [plain_line(cell) for cell in cells]
-        columns.append(_aligned(column, is_right=number in right))
+        column = aligned(column, is_right=number in right)
+        if number in tints:
+            column = tinted(column)
+        columns.append(column)
     lines = [_GAP.join(cells).rstrip() for cells in zip(*columns, strict=True)]
     return "\n".join(lines)
 
 
 def records(rows: Iterable[Sequence[str]], header: Sequence[str]) -> str:
     """Show each row as a block with a line for each column: for rows that are too wide for a table."""
-    names = _aligned(header)
+    names = aligned(header)
     lines = []
     for number, row in enumerate(rows, start=1):
         lines.append(f"-- row {number}")
@@ -67,7 +72,7 @@ def records(rows: Iterable[Sequence[str]], header: Sequence[str]) -> str:
 
 def _field_lines(name: str, cell: str) -> Iterator[str]:
     """Write a cell behind its name; the further lines of its text below the first one."""
-    margin = " " * _width(name)
+    margin = " " * width_of(name)
     head = name
     for line in plain(cell).splitlines() or [""]:
         yield f"{head}{_GAP}{line}".rstrip()
@@ -82,8 +87,8 @@ def table_or_records(
     if not rows:
         return shown
     has_lines = any("\n" in "".join(row) for row in rows)
-    widest = max(shown.splitlines(), key=_width)
-    if has_lines or _width(widest) > terminal_width():
+    widest = max(shown.splitlines(), key=width_of)
+    if has_lines or width_of(widest) > terminal_width():
         return records(rows, header)
     return shown
 
@@ -127,31 +132,3 @@ def plain(text: str) -> str:
 def plain_line(text: str) -> str:
     """Write the same as one line: line ends are escaped too."""
     return escaped(text)
-
-
-def _aligned(cells: Sequence[str], *, is_right: bool = False) -> list[str]:
-    """Pad the cells of a column to one width."""
-    widest = max(cells, key=_width, default="")
-    width = _width(widest)
-    padded = []
-    for cell in cells:
-        padding = " " * (width - _width(cell))
-        if is_right:
-            padded.append(padding + cell)
-        else:
-            padded.append(cell + padding)
-    return padded
-
-
-def _width(text: str) -> int:
-    """Return how many columns a terminal needs for a text."""
-    if text.isascii():
-        return len(text)
-    return sum(_columns_of(character) for character in text)
-
-
-def _columns_of(character: str) -> int:
-    """Return none for a combining mark, which joins the character before it."""
-    if unicodedata.combining(character):
-        return 0
-    return _WIDE.get(unicodedata.east_asian_width(character), 1)

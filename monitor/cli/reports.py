@@ -34,7 +34,7 @@ def as_table(outcome: CheckOutcome) -> str:
         (state_of(one), *one.result.job.key, _took(one), text_of(one))
         for one in checked
     ]
-    parts = [table(rows, header, right=(header.index("TOOK"),))]
+    parts = [table(rows, header, right=(header.index("TOOK"),), tints={0})]
     # That a query would fail is said in its row.
     parts.extend(
         _details(finding)
