@@ -247,7 +247,7 @@ def bare_loop(
                 "seconds": seconds,
             }
         ),
-        capture_output=True,
+        stdout=subprocess.PIPE,  # what goes wrong is said on our stderr
         text=True,
         check=True,
     )

@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 
 import pymysql
 
@@ -47,8 +48,12 @@ def main() -> None:
                     connection.select_db("app")
                     continue
                 cursor = connection.cursor()
-                cursor.execute(QUERY.format(run % 8 + 1) if text == "query" else text)
-                cursor.fetchall()
+                # What the stub refuses it has refused the monitor too, at the same cost.
+                with suppress(pymysql.err.ProgrammingError):
+                    cursor.execute(
+                        QUERY.format(run % 8 + 1) if text == "query" else text
+                    )
+                    cursor.fetchall()
         run += 1
     print((time.process_time() - cpu_before) / (time.monotonic() - began))
 
