@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
 from monitor.config.labels import EMPTY_LABEL, label_fault
 from monitor.config.schema import AttemptLimit
@@ -26,6 +27,7 @@ from monitor.config.toml.validation import (
     validate,
 )
 from monitor.config.toml.wording import found
+from monitor.model.hosts import is_loopback
 from monitor.model.settings import (
     DEFAULT_REPEAT_INTERVAL,
     DEFAULT_TIMEOUT,
@@ -104,6 +106,23 @@ class ReceiverTable:
     def secret(self, file: str | None, variable: str | None) -> PasswordSource | None:
         """Return where a secret is read from: a file or a variable; None where neither is said."""
         return secret_source(self.base, file, variable)
+
+    def required_secret(
+        self, key: str, file: str | None, variable: str | None
+    ) -> PasswordSource:
+        """Return where `KEY_file` or `KEY_env` has a secret; where not exactly one is given it is noted."""
+        # Of a literal secret the schema says all that is to be said.
+        if not self.given(f"{key}_file", f"{key}_env", key):
+            self.add(f'give exactly one of "{key}_file" and "{key}_env"')
+        self.refuse_two(f"{key}_file", f"{key}_env")
+        return self.secret(file, variable) or PasswordSource()
+
+    def require_tls(self, url: str, noun: str) -> None:
+        """Note a `url` beyond this machine to which a secret would go without TLS."""
+        address = urlsplit(url)
+        if address.scheme != "https" and not is_loopback(address.hostname or ""):
+            message = f"the {noun} is not sent without TLS beyond this machine; give https://…"
+            self.add(message, "url")
 
 
 class ReadableKind(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -63,6 +64,13 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
         is_number = header.strip().isdigit()
         seconds = float(header) if is_number else _seconds_until(header, now)
     except (TypeError, ValueError):
+        return None
+    return bounded_retry_after(seconds)
+
+
+def bounded_retry_after(seconds: float) -> float | None:
+    """Return a wait that a far end asks for as one that we keep to; None for what is not a number."""
+    if math.isnan(seconds):
         return None
     return min(max(seconds, 0.0), _MAX_RETRY_AFTER_SECONDS)
 

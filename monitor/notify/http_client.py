@@ -20,7 +20,12 @@ from urllib3.util import Url, parse_url
 
 from monitor import __version__
 from monitor.model.errors import DeliveryError
-from monitor.notify.backoff import retry_after_seconds
+from monitor.notify.answers import (
+    ANY_SERVICE,
+    AnswerRules,
+    ServiceAnswer,
+    require_taken,
+)
 from monitor.notify.deadline_socket import DeadlineSocket
 from monitor.notify.secrets import without_secrets
 from monitor.notify.transport import Transport
@@ -37,8 +42,6 @@ _MAX_BODY_BYTES: Final = 4096
 _BODY_SECONDS: Final = 1.0
 # Answers of 1xx before the answer; more is a far end that plays with us.
 _MAX_INTERIM: Final = 100
-# Refusals that end when somebody replaces a token or a route, or that pass; other 4xx mean the body.
-_FIXABLE: Final = frozenset({401, 403, 404, 407, 408, 425, 429})
 
 
 class HttpClient:
@@ -48,9 +51,15 @@ class HttpClient:
     """
 
     def __init__(
-        self, transport: Transport, *, timeout: timedelta, method: str = "POST"
+        self,
+        transport: Transport,
+        *,
+        timeout: timedelta,
+        method: str = "POST",
+        rules: AnswerRules = ANY_SERVICE,
     ) -> None:
         self._method = method
+        self._rules = rules
         self._timeout_seconds = timeout.total_seconds()
         self._tls = transport.tls
         self._socket = DeadlineSocket(transport.watchdog)
@@ -67,7 +76,7 @@ class HttpClient:
         secrets: Iterable[str] = (),
         seconds: float | None = None,
     ) -> int:
-        """Return the status when the receiver took it (2xx), else raise DeliveryError.
+        """Return the status when the receiver took it, else raise DeliveryError.
 
         `secrets` of the body are not repeated in errors; `seconds` is less than the timeout where one
         attempt takes several requests. `now` is what a date in Retry-After is compared with.
@@ -83,7 +92,9 @@ class HttpClient:
         seconds_left = max(deadline - time.monotonic(), 0.1)
         text = self._text(answer, min(_BODY_SECONDS, seconds_left))
         parts = {*parts_of(address), *parts_of(url.url), *in_headers(given)}
-        _check(answer, without_secrets(text, secrets, parts=parts), now)
+        self._require_taken(
+            answer, text, without_secrets(text, secrets, parts=parts), now
+        )
         return answer.status
 
     def fetch(
@@ -106,7 +117,9 @@ class HttpClient:
         self.close()
         parts = {*parts_of(address), *parts_of(url.url), *in_headers(given)}
         text = content[:_MAX_BODY_BYTES].decode(errors="replace")
-        _check(answer, without_secrets(text, secrets, parts=parts), now)
+        self._require_taken(
+            answer, text, without_secrets(text, secrets, parts=parts), now
+        )
         if len(content) > max_bytes:
             message = f"the answer is longer than {max_bytes:,} bytes"
             raise DeliveryError("too_long", message, recoverable=True)
@@ -147,6 +160,12 @@ class HttpClient:
                 raise
             self.close()
             return self._connected(url)[0].exchange(url.request_uri, body, headers)
+
+    def _require_taken(
+        self, answer: http.client.HTTPResponse, text: str, shown: str, now: datetime
+    ) -> None:
+        came = ServiceAnswer(answer.status, text, answer.getheader("Retry-After"))
+        require_taken(came, shown, self._rules, now)
 
     def _require_whole(self, answer: http.client.HTTPResponse) -> None:
         # http.client takes the end of the connection for the end of the headers.
@@ -272,21 +291,3 @@ def _basic_auth(url: Url) -> dict[str, str]:
 def _on_the_wire(headers: Mapping[str, str]) -> dict[str, str]:
     """Make UTF-8 of the values; http.client sends a character for a byte, and knows none above 255."""
     return {name: value.encode().decode("latin-1") for name, value in headers.items()}
-
-
-def _check(answer: http.client.HTTPResponse, text: str, now: datetime) -> None:
-    """Raise DeliveryError for any answer but a 2xx; `text` is what it says, without secrets."""
-    status = answer.status
-    if 200 <= status < 300:
-        return
-    if 300 <= status < 400:
-        raise DeliveryError(
-            "redirect", f"HTTP {status}, redirects are not followed", recoverable=True
-        )
-    is_about_body = 400 <= status < 500 and status not in _FIXABLE
-    raise DeliveryError(
-        f"http_{status}",
-        f"HTTP {status}: {text}" if text else f"HTTP {status}",
-        recoverable=not is_about_body,
-        retry_after_seconds=retry_after_seconds(answer.getheader("Retry-After"), now),
-    )

@@ -39,12 +39,11 @@ def joined(pairs: Iterable[tuple[str, str]], separator: str) -> str:
 
 def web_address(text: str) -> str:
     """Return an address that can stand in a link; empty where a text is none."""
-    if len(text) > _MAX_ADDRESS:
-        return ""
     try:
         scheme = urlsplit(text).scheme
     except ValueError:
         return ""
     if scheme not in ("http", "https"):
         return ""
-    return quote(text, safe=":/?#[]@!$&'()*+,;=%~", errors="replace")
+    address = quote(text, safe=":/?#[]@!$&'()*+,;=%~", errors="replace")
+    return address if len(address) <= _MAX_ADDRESS else ""

@@ -33,8 +33,9 @@ def lacking(kind: str) -> list[str]:
         lacking.append("a row in monitor/notify/kinds.py")
     if not list((ROOT / "tests" / "notify" / kind).glob("test_*.py")):
         lacking.append(f"tests in tests/notify/{kind}/")
-    if f"\n## {kind}\n" not in _text("docs/receivers.md").lower():
-        lacking.append(f"its section in docs/receivers.md: ## {kind.capitalize()}")
+    heading = kind.replace("_", " ")
+    if f"\n## {heading}\n" not in _text("docs/receivers.md").lower():
+        lacking.append(f"its section in docs/receivers.md: ## {heading.title()}")
     if f"\n### Kind `{kind}`\n" not in _text("docs/configuration.md"):
         lacking.append(f"its keys in docs/configuration.md: ### Kind `{kind}`")
     if f'kind = "{kind}"' not in _text("config.toml"):

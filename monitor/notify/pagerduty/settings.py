@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Final
-from urllib.parse import urlsplit
 
 from monitor.config.receivers import ReceiverSchema, ReceiverTable
 from monitor.config.schema import Url, VariableName, refuse_literal
 from monitor.config.toml.validation import Text
-from monitor.model.hosts import is_loopback
 from monitor.model.settings import ReceiverSettings
 from monitor.model.targets import NamedFile, PasswordSource, secret_file
 
@@ -48,16 +46,8 @@ class PagerdutySchema(ReceiverSchema):
 def read_pagerduty(table: ReceiverTable) -> PagerdutySettings:
     """Read the table; problems are noted in it."""
     checked = table.validate(PagerdutySchema)
-    file, variable = "routing_key_file", "routing_key_env"
-    # Of a literal key the schema says all that is to be said.
-    if not table.given(file, variable, "routing_key"):
-        table.add(f'give exactly one of "{file}" and "{variable}"')
-    table.refuse_two(file, variable)
-    url = urlsplit(checked.url)
-    if url.scheme != "https" and not is_loopback(url.hostname or ""):
-        table.add(
-            "the routing key is not sent without TLS beyond this machine; give https://…",
-            "url",
-        )
-    key = table.secret(checked.routing_key_file, checked.routing_key_env)
-    return PagerdutySettings(key or PasswordSource(), checked.url)
+    key = table.required_secret(
+        "routing_key", checked.routing_key_file, checked.routing_key_env
+    )
+    table.require_tls(checked.url, "routing key")
+    return PagerdutySettings(key, checked.url)

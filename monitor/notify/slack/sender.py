@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 
 from monitor.model.alerts import Notification
-from monitor.model.errors import DeliveryError
+from monitor.notify.answers import AnswerRules
 from monitor.notify.context import SenderContext
-from monitor.notify.http_client import HttpClient
-from monitor.notify.secrets import address_of
+from monitor.notify.posting import MessageSender, Post
 from monitor.notify.slack.message import message_of
 from monitor.notify.slack.settings import SlackSettings
 
 
-class SlackSender:
+class SlackSender(MessageSender):
     """Makes the attempts at one receiver."""
 
+    # 410 is channel_is_archived: it can be brought back, or the address be replaced.
+    rules = AnswerRules("Slack", fixable=frozenset({410}))
+
     def __init__(self, settings: SlackSettings, context: SenderContext) -> None:
+        super().__init__(context)
         self._settings = settings
-        self._secrets = context.transport.secrets
-        self._http = HttpClient(context.transport, timeout=context.timeout)
-        self._external_url = context.external_url
 
-    def send(self, notification: Notification, now: datetime) -> None:
-        """Make one attempt."""
+    def message(self, notification: Notification) -> Post:
+        """Make the request."""
         body = json.dumps(message_of(notification, self._external_url)).encode()
-        address = address_of(self._settings.url, self._settings.url_file, self._secrets)
-        try:
-            self._http.send(address, body, {}, now=now)
-        except DeliveryError as error:
-            if error.reason == "http_410":
-                # channel_is_archived: it can be brought back, or the address be replaced.
-                error.recoverable = True
-            raise
-
-    def abort(self) -> None:
-        """Cut the attempt under way."""
-        self._http.abort()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._http.close()
+        return Post(self._settings.address(self._secrets), body)

@@ -1,0 +1,1 @@
+"""Kind `teams`: an Adaptive Card to a Microsoft Teams workflow."""

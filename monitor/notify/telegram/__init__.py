@@ -1,0 +1,1 @@
+"""Kind `telegram`: a message of a Telegram bot to a chat."""
