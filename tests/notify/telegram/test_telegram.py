@@ -38,7 +38,7 @@ def test_the_worst_comes_first_each_behind_its_circle() -> None:
     assert circles == ["🔴", "🟠", "🔵", "🟢"]
     shown = read_html(text, b=(), pre=(), a=("href",))
     assert "resolved after 1m" in shown
-    assert f'href="{PAGE}/?alert={CRITICAL.fingerprint}#alert-' in text
+    assert f'href="{PAGE}/alerts/{CRITICAL.fingerprint}"' in text
 
 
 def test_without_a_thread_none_is_asked_for(tmp_path: Path) -> None:
