@@ -7,8 +7,9 @@ from typing import Protocol
 
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.snapshot import Snapshot
+from monitor.daemon.trends import Trends
 from monitor.model.alerts import Alert, AlertState, Delivery, Scope
-from monitor.model.results import reason_and_message
+from monitor.model.results import Result, reason_and_message
 from monitor.model.settings import Config, JobKey, Labels
 from monitor.storage import LastResult, State
 
@@ -51,14 +52,16 @@ class Maintenance:
         self._is_tidy = True
         self._ran: set[JobKey] = set()
         self._reported = 0
+        self._trends = Trends(state.trend_slots())
 
     def begin_again(self) -> None:
         """Do everything at the next tick: the clock was set, and when it was last done says nothing now."""
         self._alive_at = self._tidied_at = self._disk_due_at = _LONG_AGO
 
-    def ran(self, key: JobKey) -> None:
+    def ran(self, result: Result, config: Config) -> None:
         """Remember that a job has a new result."""
-        self._ran.add(key)
+        self._ran.add(result.job.key)
+        self._trends.note(result, config)
 
     def tick(self, config: Config, snapshot: Snapshot, now: datetime) -> None:
         """Do what is due; raises sqlite3.Error when the state takes nothing, and tries again later."""
@@ -72,6 +75,7 @@ class Maintenance:
             self._state.save_results([_last_result(view, now) for view in views])
             self._ran.clear()
             self._state.measure()
+        self._write_trends(now)
         if now >= self._disk_due_at:
             self._try_disk(snapshot, now)
         if now - self._tidied_at >= _TIDY_EVERY:
@@ -79,6 +83,13 @@ class Maintenance:
             self._is_tidy = False
         if not self._is_tidy:
             self._is_tidy = self._tidy(config, now)
+
+    def _write_trends(self, now: datetime) -> None:
+        """Write what the minute gave that is over, all targets at once."""
+        news = self._trends.due(now)
+        if news is not None:
+            self._state.write_trends(news, now)
+            self._trends.note_written()
 
     def _tidy(self, config: Config, now: datetime) -> bool:
         """Forget a little, or free a little room; returns whether nothing is left to do."""

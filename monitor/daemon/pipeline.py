@@ -152,7 +152,7 @@ class Pipeline:
         if walked is None:
             # Nothing that the disk refuses hides what a run gave.
             self._publish(update.after)
-        self._maintenance.ran(key)
+        self._maintenance.ran(update.result, self._config)
         self._listener.on_result(update)
         if update.stretches:
             yield SetPace(update.stretches)

@@ -13,6 +13,7 @@ from monitor.model.alerts import Alert, AlertState, Change, Transition
 from monitor.model.deploys import Deploys
 from monitor.model.positions import Position
 from monitor.model.settings import JobKey, Labels
+from monitor.model.trends import SeriesName, Slots, TargetTrends
 from monitor.storage.deploys import DEPLOY_COLUMNS, row_to_deploys
 from monitor.storage.history import (
     DeliveryAttempt,
@@ -35,6 +36,7 @@ from monitor.storage.serialization import (
     text_to_alert,
     text_to_instant,
 )
+from monitor.storage.trends import SERIES_COLUMNS, row_to_slot
 
 # A bad disk may spoil every row; each warning is a line of the log.
 _MAX_WARNINGS = 100
@@ -159,6 +161,31 @@ class StateQueries(ABC):
         """Return which deployments are declared, by the names of their targets."""
         rows = self._rows(f"SELECT {column_list(DEPLOY_COLUMNS)} FROM deploys")
         return dict(self._readable("deploys", row_to_deploys, rows))
+
+    def trend_slots(self) -> Mapping[str, Slots]:
+        """Return which series are kept for plots, by the names of their targets."""
+        rows = self._rows(f"SELECT {column_list(SERIES_COLUMNS)} FROM trend_series")
+        return self._slots_in(rows)
+
+    def trends(self, target: str, span_seconds: int, since: datetime) -> TargetTrends:
+        """Return what is kept of a target's series since an instant: of each minute, or of each hour."""
+        series = self._rows(
+            f"SELECT {column_list(SERIES_COLUMNS)} FROM trend_series WHERE target = ?",
+            (target,),
+        )
+        rows = self._rows(
+            "SELECT at, points FROM trend_points"
+            " WHERE target = ? AND span = ? AND at >= ? ORDER BY at",
+            (target, span_seconds, int(since.timestamp())),
+        )
+        slots = self._slots_in(series).get(target, {})
+        return TargetTrends(slots, span_seconds, [(at, points) for at, points in rows])
+
+    def _slots_in(self, rows: list[_Row]) -> Mapping[str, Slots]:
+        found: dict[str, dict[SeriesName, int]] = {}
+        for target, name, slot in self._readable("trend_series", row_to_slot, rows):
+            found.setdefault(target, {})[name] = slot
+        return dict(found)
 
     def read_mark(self, name: str) -> datetime | None:
         """Return the instant that was remembered under a name; None where there is none, or one that is spoilt."""

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from types import MappingProxyType
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 TABLES = (
     "alerts",
     "transitions",
@@ -17,6 +17,8 @@ TABLES = (
     "positions",
     "memories",
     "deploys",
+    "trend_series",
+    "trend_points",
 )
 
 _LAST_RESULTS = """
@@ -46,6 +48,18 @@ CREATE TABLE memories (
 _DEPLOYS = """
 CREATE TABLE deploys (
     target TEXT NOT NULL PRIMARY KEY, deploys TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+# A row of points is a minute or an hour of all series of a target, each in the place of its slot.
+_TRENDS = """
+CREATE TABLE trend_series (
+    target TEXT NOT NULL, slot INTEGER NOT NULL, query TEXT NOT NULL, metric TEXT NOT NULL, labels TEXT NOT NULL,
+    PRIMARY KEY (target, slot)
+) WITHOUT ROWID;
+CREATE TABLE trend_points (
+    target TEXT NOT NULL, span INTEGER NOT NULL, at INTEGER NOT NULL, points BLOB NOT NULL,
+    PRIMARY KEY (target, span, at)
 ) WITHOUT ROWID;
 """
 
@@ -107,6 +121,7 @@ CREATE TABLE marks (
 {_POSITIONS}
 {_MEMORIES}
 {_DEPLOYS}
+{_TRENDS}
 """
 
 # What fires already counts as notified to whoever ever had a delivery: an upgrade announces nothing again.
@@ -132,6 +147,7 @@ _STEPS: Mapping[int, str] = MappingProxyType(
         6: _MEMORIES,
         7: _DEPLOYS,
         8: f"{_TRANSITIONS_OF_ALERT}{_DELIVERIES_ABOUT}",
+        9: _TRENDS,
     }
 )
 

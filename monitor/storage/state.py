@@ -18,6 +18,7 @@ from monitor.model.alerts import Alert, Delivery, Notification, Scope, Transitio
 from monitor.model.deploys import Deploys
 from monitor.model.positions import Position
 from monitor.model.settings import JobKey, Labels
+from monitor.model.trends import TrendNews
 from monitor.storage import outbox
 from monitor.storage.alert_writer import AlertWriter
 from monitor.storage.deploys import write_deploys
@@ -34,6 +35,7 @@ from monitor.storage.retention import Pruned, prune, prune_step
 from monitor.storage.rows import insert_into
 from monitor.storage.rule_memories import MemoryKey, write_memories
 from monitor.storage.serialization import instant_to_text, text_to_instant
+from monitor.storage.trends import TrendWriter
 from monitor.storage.vacuum import vacuum_step
 
 _MARK = "INSERT INTO marks (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at"
@@ -74,6 +76,7 @@ class State(StateQueries):
         self._written = AlertWriter()
         # From a write to its `accept`: what is known of the table would else be older than the table.
         self._recording = threading.Lock()
+        self._trends = TrendWriter()
         self.disk_usage: DiskUsage | None = None
         """As of the last `measure`; None where the state has no file."""
         self._disk = Disk(
@@ -168,6 +171,10 @@ class State(StateQueries):
         rows = [result_to_row(result) for result in results]
         insert = insert_into("last_results", LastResultRow._fields, or_replace=True)
         self._disk.write(lambda connection: connection.executemany(insert, rows))
+
+    def write_trends(self, news: TrendNews, now: datetime) -> None:
+        """Write a minute of what is kept for plots."""
+        self._disk.write(partial(self._trends.write, news=news, now=now))
 
     def write_mark(self, name: str, at: datetime) -> None:
         """Remember an instant under a name: `alive`, when the daemon was last known to run."""

@@ -18,6 +18,8 @@ from monitor.web.history_rows import (
     past_change,
     past_delivery,
 )
+from monitor.web.plots import Plot
+from monitor.web.trend_plots import RANGES, PlotSource, TimeRange, alert_plot
 from monitor.web.views import Scene
 from monitor.web.words import When, when
 
@@ -39,6 +41,8 @@ class AlertPast:
 
     transitions: Sequence[Transition]
     deliveries: Sequence[DeliveryAttempt]
+    source: PlotSource
+    """Of the alert's target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,9 @@ class AlertPage:
     changes: tuple[PastChange, ...]
     deliveries: tuple[PastDelivery, ...]
     notified: tuple[NotifiedReceiver, ...]
+    plot: Plot | None
+    range: TimeRange
+    ranges: tuple[TimeRange, ...] = RANGES
 
 
 def alert_page_of(alert: Alert, past: AlertPast, context: PageContext) -> AlertPage:
@@ -77,6 +84,8 @@ def alert_page_of(alert: Alert, past: AlertPast, context: PageContext) -> AlertP
         changes=tuple(past_change(one, scene.now) for one in past.transitions),
         deliveries=tuple(past_delivery(one, scene.now) for one in past.deliveries),
         notified=tuple(_notified(alert, scene.now)),
+        plot=_plot(alert, past.source, context),
+        range=past.source.range,
     )
 
 
@@ -99,6 +108,15 @@ def _headline(alert: Alert, context: PageContext) -> str:
 
 def _is_of_query(alert: Alert, scene: Scene) -> bool:
     return (alert.scope.target, alert.scope.subject) in scene.snapshot.queries
+
+
+def _plot(alert: Alert, source: PlotSource, context: PageContext) -> Plot | None:
+    """Draw the value that the alert is about; None of one about the monitor itself, or where its rule is gone."""
+    view = context.scene.snapshot.query_of(alert)
+    if view is None:
+        return None
+    rule = next(rule for rule in view.job.query.rules if rule.name == alert.name)
+    return alert_plot(alert, rule, view, source, context.scene)
 
 
 def _condition(rule: Rule) -> str:

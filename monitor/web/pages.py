@@ -27,10 +27,13 @@ from monitor.web.page import active_groups, page_context
 from monitor.web.page_template import PageTemplate
 from monitor.web.query_page import first_in_trouble, query_page_of
 from monitor.web.target_page import target_page_of
+from monitor.web.trend_plots import PlotSource, range_named
 from monitor.web.views import Scene, Views
 
 _MAX_CSV = 10_000
 """As many as are kept."""
+_MAX_INCIDENTS = 500
+"""Of one target: more bars nobody tells apart."""
 _ABOVE = "../"
 """From a page such as /queries/NAME to the first one: behind a proxy that may stand below a path."""
 
@@ -56,7 +59,8 @@ class DetailPages:
             return self._missing(missing_named("target", "targets", target, by_target))
         chosen = by_target[target] if target else first_in_trouble(views, scene.now)
         sql = self._views.sql(chosen.job)
-        page = query_page_of(views, scene, chosen, sql)
+        source = self._source(request, chosen.job.target.name, scene)
+        page = query_page_of(views, chosen, scene, source, sql)
         return self._page("query", page)
 
     def target(self, request: Request, scene: Scene) -> Response:
@@ -79,7 +83,8 @@ class DetailPages:
         if alert is None:
             return self._missing(missing_alert(fingerprint, scene.snapshot.alerts))
         deliveries = self._views.past.deliveries(MAX_DELIVERIES, wanted=wanted)
-        past = AlertPast(transitions, deliveries)
+        source = self._source(request, alert.scope.target, scene)
+        past = AlertPast(transitions, deliveries, source)
         page = alert_page_of(alert, past, page_context(scene, self._config))
         return self._page("alert", page)
 
@@ -96,6 +101,15 @@ class DetailPages:
         deliveries = past.deliveries(MAX_SHOWN + 1, wanted=asked.wanted)
         page = history_page_of(asked, transitions, deliveries, scene.now)
         return self._page("history", page, root="")
+
+    def _source(self, request: Request, target: str, scene: Scene) -> PlotSource:
+        """Return what plots of a target are drawn from; `?range=week`: over the last week."""
+        chosen = range_named(request.query_params.get("range", ""))
+        since = scene.now - chosen.length
+        trends = self._views.past.trends(target, chosen.span_seconds, since)
+        wanted = HistoryFilter(target=target, since=since)
+        transitions = self._views.past.transitions(_MAX_INCIDENTS, wanted)
+        return PlotSource(chosen, trends, transitions)
 
     def _csv(self, asked: AskedHistory) -> Response:
         transitions = self._views.past.transitions(_MAX_CSV, asked.wanted)

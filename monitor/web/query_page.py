@@ -10,9 +10,11 @@ from monitor.alerting.query_view import QueryView
 from monitor.model.settings import Query
 from monitor.model.wording import counted
 from monitor.timing.durations import format_duration
+from monitor.web.plots import Plot
 from monitor.web.rule_clocks import RuleClock, rule_clocks
 from monitor.web.samples_table import SampleTable, sample_tables
 from monitor.web.tables import QueryRow, query_row
+from monitor.web.trend_plots import RANGES, PlotSource, TimeRange, query_plots
 from monitor.web.verdict import Tone, worst_tone
 from monitor.web.views import Scene
 
@@ -31,6 +33,7 @@ class QueryDetail:
     rules: tuple[RuleClock, ...]
     tables: tuple[SampleTable, ...]
     sql: str
+    plots: tuple[Plot, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +48,21 @@ class QueryPage:
     rows: tuple[QueryRow, ...]
     left_out: int
     detail: QueryDetail
+    range: TimeRange
+    ranges: tuple[TimeRange, ...] = RANGES
 
 
 def query_page_of(
-    views: list[QueryView], scene: Scene, chosen: QueryView | None, sql: str
+    views: list[QueryView],
+    chosen: QueryView,
+    scene: Scene,
+    source: PlotSource,
+    sql: str,
 ) -> QueryPage:
     """Describe a query; `views` has it on each of its targets, `chosen` is the one that is shown in full."""
     rows = [query_row(view, scene.now) for view in views]
     rows.sort(key=lambda row: row.tone == "ok")
-    shown = chosen or first_in_trouble(views, scene.now)
-    detail = _detail(shown, scene, sql)
+    detail = _detail(chosen, scene, source, sql)
     return QueryPage(
         now=scene.now,
         name=detail.row.query,
@@ -64,6 +72,7 @@ def query_page_of(
         rows=tuple(rows[:MAX_TARGETS]),
         left_out=max(0, len(rows) - MAX_TARGETS),
         detail=detail,
+        range=source.range,
     )
 
 
@@ -89,7 +98,7 @@ def _headline(detail: QueryDetail, rows: list[QueryRow]) -> str:
     return f"{row.query} {runs}; on {row.target}: {row.status}{active}{more}"
 
 
-def _detail(view: QueryView, scene: Scene, sql: str) -> QueryDetail:
+def _detail(view: QueryView, scene: Scene, source: PlotSource, sql: str) -> QueryDetail:
     query = view.job.query
     return QueryDetail(
         row=query_row(view, scene.now),
@@ -97,6 +106,7 @@ def _detail(view: QueryView, scene: Scene, sql: str) -> QueryDetail:
         rules=rule_clocks(view, scene),
         tables=sample_tables(view.samples_at(scene.now), query.metrics),
         sql=sql,
+        plots=query_plots(view, source, scene),
     )
 
 

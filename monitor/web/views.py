@@ -11,6 +11,7 @@ from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Transition
 from monitor.model.deploys import DeployRequest
 from monitor.model.settings import Config, Job
+from monitor.model.trends import TargetTrends
 from monitor.storage import DeliveryAttempt
 from monitor.storage.history_filter import EVERYTHING, HistoryFilter
 from monitor.telemetry.exposition import Exposition
@@ -54,6 +55,9 @@ class Past(Protocol):
         wanted: HistoryFilter = EVERYTHING,
     ) -> Sequence[DeliveryAttempt]:
         """Return attempts at what was in the outbox; `is_over`: only the last of each."""
+
+    def trends(self, target: str, span_seconds: int, since: datetime) -> TargetTrends:
+        """Return what is kept of a target's series since an instant: of each minute, or of each hour."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from monitor.storage.positions import POSITION_COLUMNS
 from monitor.storage.rule_memories import MEMORY_COLUMNS
 from monitor.storage.schema import TABLES
 from monitor.storage.serialization import FIELDS
+from monitor.storage.trends import POINT_COLUMNS, SERIES_COLUMNS
 from tests.storage.older_state import OLDER_VERSIONS, make_older_state
 
 ROWS = {
@@ -33,6 +34,8 @@ ROWS = {
     "positions": POSITION_COLUMNS,
     "memories": MEMORY_COLUMNS,
     "deploys": DEPLOY_COLUMNS,
+    "trend_series": SERIES_COLUMNS,
+    "trend_points": POINT_COLUMNS,
 }
 
 

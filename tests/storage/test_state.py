@@ -407,10 +407,10 @@ def test_a_file_remembers(tmp_path: Path) -> None:
 def test_the_state_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 9")
+    connection.execute("PRAGMA user_version = 10")
     connection.close()
     with pytest.raises(
-        StateError, match="has state of version 9; this program knows 8"
+        StateError, match="has state of version 10; this program knows 9"
     ):
         State(str(path))
 

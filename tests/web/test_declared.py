@@ -18,12 +18,14 @@ from monitor.web.history_page import FilterLink, FilterLinks, HistoryPage
 from monitor.web.history_rows import PastChange, PastDelivery
 from monitor.web.missing_page import MissingPage, OfferedPage
 from monitor.web.page import Page
+from monitor.web.plots import AxisTick, Band, Line, Plot, ThresholdLine
 from monitor.web.query_page import QueryDetail, QueryPage
 from monitor.web.routes import ENDPOINTS, OPEN_PATHS, application
 from monitor.web.rule_clocks import AlertClock, RuleClock
 from monitor.web.samples_table import SampleTable
 from monitor.web.tables import QueryRow, ReceiverRow, TargetRow
 from monitor.web.target_page import SchemaContract, TargetPage
+from monitor.web.trend_plots import TimeRange
 from monitor.web.verdict import Tone, Verdict
 from monitor.web.words import When
 from tests.web.serving import ServedState
@@ -42,9 +44,10 @@ SHOWN = (
     *(TargetPage, SchemaContract, AlertPage, NotifiedReceiver),
     *(HistoryPage, FilterLinks, FilterLink, PastChange, PastDelivery),
     *(MissingPage, OfferedPage),
+    *(Plot, Line, AxisTick, Band, ThresholdLine, TimeRange),
 )
 # Known to the code alone.
-NOT_SHOWN = {"Verdict.is_sick"}
+NOT_SHOWN = {"Verdict.is_sick", "TimeRange.length", "TimeRange.span_seconds"}
 
 
 @pytest.mark.parametrize("value", SHOWN)
@@ -69,6 +72,12 @@ def test_everything_that_is_computed_for_the_page_is_in_its_template(
         ("alert", (AlertClock,)),
         ("table", (SampleTable,)),
         ("contract", (SchemaContract,)),
+        ("plot", (Plot,)),
+        ("line", (Line,)),
+        ("tick", (AxisTick,)),
+        ("band", (Band,)),
+        ("limit", (ThresholdLine,)),
+        ("range", (TimeRange,)),
         ("change", (PastChange,)),
         ("delivery", (PastDelivery,)),
         ("filter", (FilterLinks,)),

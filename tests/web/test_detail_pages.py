@@ -7,7 +7,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, urljoin
 
@@ -25,6 +25,7 @@ from monitor.model.alerts import (
     Transition,
 )
 from monitor.model.settings import labels_of
+from monitor.model.trends import SeriesName, TrendNews, TrendRow
 from monitor.storage import State
 from tests.web.picture import (
     COLUMN_GONE,
@@ -260,6 +261,76 @@ def test_a_query_on_many_targets_lists_them_and_shows_one_of_them() -> None:
         assert "On 50 more targets it runs well." in text_of(answer)
         assert "Rules on shop000" in text_of(client.get("/queries/balances"))
         assert len(answer.body) < 200_000
+
+
+# Plots
+
+
+def keep_minutes(
+    state: State, plan: str, *values: float, ended_at: datetime = NOW
+) -> None:
+    """Keep a value for each of the minutes before an instant, as the daemon does."""
+    labels = labels_of({"plan": plan, "status": "needs_init"})
+    slots = {SeriesName("balances", "token_subscribers", labels): 0}
+    first = ended_at - timedelta(minutes=len(values))
+    for number, value in enumerate(values):
+        at = first + timedelta(minutes=number)
+        row = TrendRow("main", int(at.timestamp()), {0: value})
+        news = TrendNews([row], {"main": slots})
+        state.write_trends(news, at + timedelta(minutes=1))
+
+
+def paths_in(page: str) -> list[str]:
+    return re.findall(r'<path d="([^"]*)"', page)
+
+
+def test_a_query_and_its_alert_show_their_values_with_the_threshold_and_the_incident(
+    client: Client,
+) -> None:
+    alert = an_alert(plan="pro", status="needs_init")
+    show(client, alert)
+    keep_minutes(client.served.past, "pro", 0, 0, 0, 3, 3)
+    for path in ("/queries/balances", f"/alerts/{alert.fingerprint}"):
+        page = client.get(path).text
+        assert len(paths_in(page)) == 1, path
+        assert '<line class="threshold"' in page
+        assert "<title>TokenBalancesUninitialized fired</title>" in page
+        assert "between 0 and 3</desc>" in page
+        assert "2026-11-22 12:00 3" in text_of(client.get(path))  # as a table too
+
+
+def test_the_last_week_is_drawn_by_hours(client: Client) -> None:
+    show(client)
+    days_ago = NOW - timedelta(days=3)
+    keep_minutes(client.served.past, "pro", *range(200), ended_at=days_ago)
+    keep_minutes(client.served.past, "pro", 1, 2)
+    day = client.get("/queries/balances").text
+    week = client.get("/queries/balances?range=week").text
+    assert "between 1 and 2</desc>" in day
+    assert "between 0 and 199</desc>" in week
+    assert client.get("/queries/balances?range=x").text.count("Last week") == 1
+
+
+def test_a_label_in_a_plot_is_text(client: Client) -> None:
+    show(client)
+    keep_minutes(client.served.past, HOSTILE, 1, 2)
+    page = client.get("/queries/balances").text
+    assert "<script>" not in page
+    assert "<img" not in page
+    assert HOSTILE in html.unescape(page)
+
+
+def test_a_plot_of_a_day_is_not_cut_where_texts_are(client: Client) -> None:
+    show(client)
+    keep_minutes(client.served.past, "pro", *(n % 7 for n in range(1400)))
+    (path,) = paths_in(client.get("/queries/balances").text)
+    assert 4_000 < len(path) < 20_000
+    assert re.fullmatch(r"[ML\d. ]+", path)
+
+
+def test_where_nothing_is_kept_it_says_so(client: Client) -> None:
+    show(client)
+    assert "Nothing is kept of it for plots" in text_of(client.get("/queries/balances"))
 
 
 # A target's
