@@ -151,9 +151,14 @@ def text_of(field: CellField) -> str:
     return str(cell)
 
 
+def is_number(text: str) -> bool:
+    """Return whether a text is nothing but a number."""
+    return _NUMBER.fullmatch(text) is not None
+
+
 def _written_number(cell: Cell) -> Cell:
     """Return the number that a text is, or the cell as it is."""
-    if isinstance(cell, str) and _NUMBER.fullmatch(cell):
+    if isinstance(cell, str) and is_number(cell):
         return Decimal(cell)
     return cell
 

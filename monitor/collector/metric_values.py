@@ -9,7 +9,12 @@ from types import MappingProxyType
 from typing import assert_never
 
 from monitor.collector.cell_rows import CellRow
-from monitor.collector.cells import CellField, number_of, text_of
+from monitor.collector.cells import (
+    CellField,
+    is_number,
+    number_of,
+    text_of,
+)
 from monitor.model.metric_columns import value_columns
 from monitor.model.metric_kinds import (
     ANY_OTHER_WORD,
@@ -132,9 +137,14 @@ def _value(metric: Metric, field: CellField) -> float | None:
 
 
 def _worded(metric: Metric, field: CellField) -> float:
-    """Return the number that a word stands for."""
+    """Return the number that a word stands for, or that a number beside words is."""
     word = text_of(field).casefold()
-    number = metric.words.get(word, metric.words.get(ANY_OTHER_WORD))
+    # Where a word is itself a number, as a code is, all numbers are words.
+    knows_numbers = any(map(is_number, metric.words))
+    if is_number(word) and not knows_numbers:
+        return number_of(field)
+    of_any_other = metric.words.get(ANY_OTHER_WORD)
+    number = metric.words.get(word, of_any_other)
     if number is None:
         raise field.error(_unknown_word(metric, field, tuple(metric.words)))
     return number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from monitor.collector.aggregation import aggregated
 from monitor.collector.cell_rows import CellRow, fields_of
 from monitor.collector.cells import CellField, label_of, number_of, text_of
 from monitor.collector.metric_values import columns_of_kind, values_of
@@ -31,7 +32,11 @@ def samples_of(query: Query, rows: Rows) -> tuple[Sample, ...]:
     are_added = isinstance(query.walk, Sweep)
     for metric in query.metrics:
         _require_columns(columns_of(metric), rows, f"metric {metric.name}")
-        samples.extend(_samples_of_metric(metric, fields, are_added=are_added))
+        if metric.aggregate is None:
+            samples.extend(_samples_of_metric(metric, fields, are_added=are_added))
+        else:
+            each = _samples_of_metric(metric, fields, are_added=True)
+            samples.extend(aggregated(each, metric.aggregate))
     return tuple(samples)
 
 

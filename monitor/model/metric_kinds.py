@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+Aggregate: TypeAlias = Literal["sum", "min", "max"]
+"""What becomes of rows that have the same labels."""
+
 MetricType: TypeAlias = Literal["gauge", "counter", "stateset", "info", "histogram"]
 
 BUCKET_LABEL: Final = "le"

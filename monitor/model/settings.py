@@ -20,7 +20,12 @@ from monitor.model.discovery import HttpSdSettings, TargetsFiles
 from monitor.model.for_each import ForEach
 from monitor.model.levels import Flavor as Flavor
 from monitor.model.levels import Severity as Severity
-from monitor.model.metric_kinds import BUCKET_LABEL, HistogramColumns, MetricType
+from monitor.model.metric_kinds import (
+    BUCKET_LABEL,
+    Aggregate,
+    HistogramColumns,
+    MetricType,
+)
 from monitor.model.process_settings import (
     HeartbeatSettings,
     LogSettings,
@@ -79,6 +84,7 @@ class Metric:
     constant: float | None = None
     histogram: HistogramColumns | None = None
     null_label: str | None = None  # what NULL in a label becomes; None: an error
+    aggregate: Aggregate | None = None  # of rows with the same labels; None: an error
 
     @property
     def label_names(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from monitor.collector.column_names import spelt_as_in
 from monitor.collector.metric_values import VALUE_OF_NULL
 from monitor.collector.samples import missing_of, samples_of
 from monitor.model.errors import SampleError
-from monitor.model.metric_kinds import Bucket, HistogramColumns
+from monitor.model.metric_kinds import Aggregate, Bucket, HistogramColumns
 from monitor.model.results import Cell, ColumnType, Rows, Sample
 from monitor.model.schedules import Every
 from monitor.model.settings import ColumnName, Metric, Query, SchemaColumns, Statement
@@ -94,6 +94,43 @@ def test_several_metrics_read_the_same_rows_exported_or_not() -> None:
         Sample("balance_tokens", (("plan", "pro"),), 1.0),
         Sample("hidden", (), 2.0),
     )
+
+
+@pytest.mark.parametrize(("how", "value"), [("sum", 5.5), ("min", 1.0), ("max", 4.5)])
+def test_rows_with_the_same_labels_are_one_sample_where_the_metric_says_how(
+    how: Aggregate, value: float
+) -> None:
+    metric = replace(BALANCE, aggregate=how)
+    given_rows = rows("plan tokens", ("pro", 1), ("free", 7), ("pro", Decimal("4.5")))
+    assert samples_of(query(metric), given_rows) == (
+        Sample("balance_tokens", (("plan", "pro"),), value),
+        Sample("balance_tokens", (("plan", "free"),), 7.0),
+    )
+
+
+@pytest.mark.parametrize("how", get_args(Aggregate))
+@pytest.mark.parametrize("cells", [("pro", None), ("pro", 1)], ids=["at first", "last"])
+def test_what_is_not_known_of_a_row_is_not_known_of_all(
+    how: Aggregate, cells: tuple[Cell, ...]
+) -> None:
+    metric = replace(BALANCE, aggregate=how, null="nan")
+    given_rows = rows("plan tokens", cells, ("pro", 3), ("pro", None))
+    (sample,) = samples_of(query(metric), given_rows)
+    assert math.isnan(sample.value)
+    metric = replace(BALANCE, aggregate=how, null="skip")
+    (sample,) = samples_of(
+        query(metric), rows("plan tokens", ("pro", None), ("pro", 3))
+    )
+    assert sample.value == 3
+
+
+def test_rows_that_are_one_sample_are_counted_and_never_overflow() -> None:
+    metric = Metric("files", "Files", constant=1.0, aggregate="sum")
+    given_rows = rows("name", ("a",), ("b",), ("c",))
+    assert samples_of(query(metric), given_rows) == (Sample("files", (), 3.0),)
+    largest = replace(BALANCE, labels=(), aggregate="sum")
+    given_rows = rows("tokens", (1.7e308,), (1.7e308,))
+    assert samples_of(query(largest), given_rows)[0].value == math.inf
 
 
 def test_zero_rows_are_no_samples_and_no_error() -> None:
@@ -470,10 +507,11 @@ RUNS = Metric(
 
 
 @pytest.mark.parametrize(
-    ("cell", "value"), [("Yes", 1.0), ("NO", 0.0), ("yes", 1.0), (1, None), ("", None)]
+    ("cell", "value"),
+    [("Yes", 1.0), ("NO", 0.0), ("yes", 1.0), ("on", None), ("", None)],
 )
 def test_a_word_is_the_number_that_the_file_gives_it(
-    cell: str | int, value: float | None
+    cell: str, value: float | None
 ) -> None:
     if value is None:
         assert message(rows("running", (cell,)), RUNS) == (
@@ -483,6 +521,24 @@ def test_a_word_is_the_number_that_the_file_gives_it(
         return
     (sample,) = samples_of(query(RUNS), rows("running", (cell,)))
     assert sample.value == value
+
+
+@pytest.mark.parametrize("cell", ["7", 7, Decimal("7.0"), "+7", "0.7e1"])
+def test_a_number_beside_words_is_itself(cell: Cell) -> None:
+    metric = replace(RUNS, words={"yes": 1.0, "*": -1.0})
+    (sample,) = samples_of(query(metric), rows("running", (cell,)))
+    assert sample.value == 7
+
+
+def test_where_a_word_is_a_number_numbers_are_words() -> None:
+    metric = replace(RUNS, words={"200": 1.0, "*": 0.0})
+    found = [
+        samples_of(query(metric), rows("running", (cell,)))[0].value
+        for cell in ("200", "404", "-")
+    ]
+    assert found == [1.0, 0.0, 0.0]
+    coded = replace(RUNS, words={"200": 1.0})
+    assert '"404", which' in message(rows("running", ("404",)), coded)
 
 
 def test_any_other_word_may_have_a_number_too() -> None:

@@ -57,7 +57,7 @@ metrics = {{ m = {_METRIC} }}
 rules = {{ R = {_RULE} }}
 """
 _SQL = "SELECT :low AS x"
-_OF_ONE = frozenset({"words", "states", "constant", "histogram"})
+_OF_ONE = frozenset({"words", "states", "constant", "histogram", "aggregate"})
 """What a metric has only where its query is one statement."""
 _WALKS = {
     "cursor": "SELECT COUNT(*) AS x FROM t WHERE id > :since AND id <= :until",
@@ -542,19 +542,20 @@ TABLES = {
         values_in=_sampled_metrics,
         # By the rules that are about it, by a ledger, by a sweep, and by what is one statement.
         derived=frozenset({"details", "exported", "of_ledger", "per"}) | _OF_ONE,
-        refused=frozenset({"of_ledger", "per", "states", "constant"}),
+        refused=frozenset({"of_ledger", "per", "states", "constant", "aggregate"}),
     ),
     "NAME.toml: metrics.NAME of one statement": Table(
         MetricSchema,
         samples=(
             {"help": '"h"', "value": '"x"', "states": "{ ON = 1 }"},
-            {"help": '"h"', "constant": "1"},
+            {"help": '"h"', "constant": "1", "aggregate": '"sum"'},
         ),
         load=_load_query(_ONE_STATEMENT + "[metrics.sample_total]\n"),
         values_in=_sampled_metrics,
         derived=frozenset(field.name for field in fields(Metric))
-        - {"words", "constant"},
-        refused=frozenset(MetricSchema.model_fields) - {"states", "constant"},
+        - {"words", "constant", "aggregate"},
+        refused=frozenset(MetricSchema.model_fields)
+        - {"states", "constant", "aggregate"},
     ),
     "NAME.toml: metrics.NAME, a stateset": Table(
         StatesetSchema,

@@ -88,6 +88,7 @@ def check_kinds(
             "type": metric.kind not in ("gauge", "counter"),
             "states": bool(metric.words),
             "constant": metric.kind == "gauge" and metric.constant is not None,
+            "aggregate": metric.aggregate is not None,
         }
         for key, is_there in is_of_key.items():
             if is_there:

@@ -82,6 +82,7 @@ def _read_number(name: str, section: Section, problems: Problems) -> Metric:
         per=checked.per,
         words=words_of(checked.states, section, problems),
         constant=checked.constant,
+        aggregate=checked.aggregate,
         null_label=checked.null_label,
     )
 

@@ -168,6 +168,9 @@ def _check_names(
     annotations = checked.annotations
     check_table(section, "annotations", annotations, _annotation_fault, problems)
     check_list(section, "details", checked.details, detail_fault, problems)
+    if checked.details and metric.aggregate is not None:
+        message = f"{metric.name} is of many rows: no text can name a column of one"
+        problems.add(section.origin("details"), message)
 
 
 def _where_fault(metric: Metric, name: str, value: str | list[str]) -> str | None:

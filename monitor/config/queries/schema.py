@@ -32,6 +32,7 @@ from monitor.config.toml.validation import (
     integer_in,
 )
 from monitor.model.detectors import ACCEPTED_AFTER
+from monitor.model.metric_kinds import Aggregate
 
 
 class EvidenceSchema(Schema):
@@ -137,6 +138,7 @@ class MetricSchema(MetricOfTypeSchema):
     values: dict[str, list[Text]] | None = None
     states: dict[str, float] = {}
     constant: float | None = None
+    aggregate: Aggregate | None = None
     # NULL is never silently 0 or dropped: the query says what it means, and by default it is an error.
     null: Literal["error", "skip", "zero", "nan"] = "error"
     at_least: dict[str, Text] = {}

@@ -1,0 +1,2 @@
+-- Do both threads of replication run, of each source?
+SHOW ALL REPLICAS STATUS

@@ -1,0 +1,2 @@
+-- Which server is it?
+SELECT VERSION() AS version, @@version_comment AS edition, @@hostname AS host

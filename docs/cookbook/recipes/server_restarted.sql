@@ -1,0 +1,2 @@
+-- For how many seconds has the server been up?
+SHOW GLOBAL STATUS LIKE 'Uptime'
