@@ -23,6 +23,12 @@ class Case:
 
 
 CASES = {
+    "needed_columns": Case(
+        series={
+            'schema_column_missing{column="available_at",table="jobs"}': 0,
+            'schema_column_missing{column="option_value",table="wp_options"}': 0,
+        }
+    ),
     "connections_used": Case(
         series={
             "mysql_connections_used_ratio": None,

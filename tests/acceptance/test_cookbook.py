@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pymysql
 import pytest
@@ -31,7 +32,7 @@ RECIPES = ROOT / "docs" / "cookbook" / "recipes"
 
 PREFIXES = (
     *("mysql_", "magento_", "wordpress_", "woocommerce_", "laravel_"),
-    *("mail_", "table_"),
+    *("mail_", "table_", "schema_"),
 )
 """With which the names of the recipes' metrics begin."""
 
@@ -87,9 +88,7 @@ def every_second() -> str:
 
 def looked_at(config: Path, *, is_mariadb: bool) -> Seen:
     """Run `check`, then the daemon until each recipe has run."""
-    checked = json.loads(
-        run_command("check", "--config", str(config), "--format", "json").stdout
-    )
+    checks = checked(str(config))
     with running(config) as daemon:
         for name in CASES:
             daemon.wait_for("run.finished", query=name)
@@ -100,10 +99,10 @@ def looked_at(config: Path, *, is_mariadb: bool) -> Seen:
         }
     return Seen(
         series=series,
-        statuses={one["query"]: one["status"] for one in checked["checks"]},
+        statuses={name: one["status"] for name, one in checks.items()},
         alerts={
-            one["query"]: {finding["alertname"] for finding in one["findings"]}
-            for one in checked["checks"]
+            name: {finding["alertname"] for finding in one["findings"]}
+            for name, one in checks.items()
         },
         is_mariadb=is_mariadb,
     )
@@ -243,3 +242,35 @@ def rules_of(path: Path) -> dict[str, object]:
     """Return the rules of a recipe by their names."""
     rules: dict[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))["rules"]
     return rules
+
+
+def test_the_guard_tells_of_a_column_that_a_query_of_ones_own_reads(
+    server: PrivateServer, server_schema: str, folder: Path
+) -> None:
+    with server.connect(server_schema) as connection, connection.cursor() as cursor:
+        for statement in CASES["laravel_jobs"].tables:
+            cursor.execute(statement)
+        queries = folder / "queries"
+        queries.mkdir()
+        for name in ("needed_columns", "laravel_jobs"):
+            for path in RECIPES.glob(f"{name}.*"):
+                shutil.copy(path, queries)
+        config = str(only_ours(write_config(folder, server, server_schema)))
+        healthy = checked(config)
+        cursor.execute("ALTER TABLE jobs RENAME COLUMN reserved_at TO taken_at")
+        broken = checked(config)
+    assert {name: one["status"] for name, one in healthy.items()} == {
+        "laravel_jobs": "warning",
+        "needed_columns": "ok",
+    }
+    (finding,) = broken["needed_columns"]["findings"]
+    assert finding["labels"]["table"] == "jobs"
+    assert finding["labels"]["column"] == "reserved_at"
+    assert "laravel_jobs cannot run" in finding["annotations"]["description"]
+    assert broken["laravel_jobs"]["status"] == "blocked"
+
+
+def checked(config: str) -> dict[str, Any]:
+    """Run `check`; gives what it says of each query."""
+    done = run_command("check", "--config", config, "--format", "json")
+    return {one["query"]: one for one in json.loads(done.stdout)["checks"]}
