@@ -196,6 +196,7 @@ class TargetSchema(Schema):
     max_connections: Annotated[int, integer_in(1, 100)] = 2
     max_replica_lag: Duration = timedelta(minutes=1)
     time_zone: Annotated[str, AfterValidator(_session_zone)] = UTC_ZONE
+    session: dict[str, ScalarValue] = {}
     labels: dict[str, str] = {}
     tls: TlsSchema = TlsSchema()
     load: LoadSchema = LoadSchema()

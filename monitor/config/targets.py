@@ -13,6 +13,7 @@ from monitor.config.load import with_load
 from monitor.config.patterns import check_patterns, matches_any
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.schema import TargetSchema, TlsSchema
+from monitor.config.session import session_fault
 from monitor.config.toml.document import Section
 from monitor.config.toml.lines import KeyPath
 from monitor.config.toml.problems import Origin, Problems
@@ -99,6 +100,7 @@ def target_of(
     labels = section.at("labels").data
     check_table(section, "labels", labels, target_label_fault, problems)
     tls = _tls(checked, section, base, problems)
+    check_table(section, "session", checked.session, session_fault, problems)
     return Target(
         name=name,
         user=checked.user,
@@ -112,6 +114,7 @@ def target_of(
         labels=dict(checked.labels),
         max_replica_lag=checked.max_replica_lag,
         time_zone=checked.time_zone,
+        session=dict(checked.session),
         contract=checked.contract,
     )
 

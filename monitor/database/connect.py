@@ -75,7 +75,7 @@ class Connector:
         self._seconds = timeout.total_seconds()
         self._login_backoff = LoginBackoff()
         self._breaker = CircuitBreaker()
-        self._setup = SessionSetup()
+        self._setup = SessionSetup(session=target.session)
         self._resolver = Resolver(
             target.host or "localhost", target.port, lookup=lookup
         )

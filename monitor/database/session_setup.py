@@ -9,9 +9,15 @@ from datetime import timedelta
 
 from monitor.database.connection import Connection, Refusal
 from monitor.database.dialect import session_variables
-from monitor.database.session_variables import FACTS, Effect, Variable
+from monitor.database.session_variables import (
+    FACTS,
+    Effect,
+    Variable,
+    named_variables,
+)
 from monitor.model.errors import QueryError, Reason
 from monitor.model.results import ALTERED_SESSION, Server
+from monitor.model.session_settings import SessionValue
 from monitor.model.targets import SERVER_ZONE
 
 UNPROVEN = "unproven"
@@ -33,8 +39,10 @@ class SessionSetup:
     What a server does not know or grant is remembered by its version, so that only the first session
     there costs a round trip for each such variable. A limit is too much to lose: one that was refused is
     asked for by each session, or a refusal of the moment would cost every later one its limit.
+    `session` are the variables that the operator states by name.
     """
 
+    session: Mapping[str, SessionValue] = field(default_factory=dict)
     _refused: dict[tuple[str, str], _Refused] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -48,7 +56,8 @@ class SessionSetup:
         variables: dict[str, Variable] = {}
         assignments: dict[str, str] = {}
         questions: dict[str, str] = {}
-        for variable in session_variables(server.flavor, server.version, comment):
+        of_server = session_variables(server.flavor, server.version, comment)
+        for variable in (*of_server, *named_variables(self.session)):
             variables[variable.name] = variable
             questions[variable.name] = variable.expression
             if variable.value:
@@ -72,8 +81,9 @@ class SessionSetup:
         limits, lacks_limit = _limits(variables.values(), held)
         # Where something is wrong or a limit lacks, the refusals may have been of the moment.
         self._remember(server, refused, forget=bool(wrong) or lacks_limit)
+        unknown = [name for name in self.session if name not in values]
         connection.server = replace(
-            _as_proven(server, wrong, values),
+            _as_proven(server, wrong, values, unknown),
             limits=limits,
             time_zone=str(facts["server_zone"] or ""),
             utc_offsets=_offsets((facts["january"], facts["july"])),
@@ -119,7 +129,10 @@ def _kind_of(server: Server) -> tuple[str, str]:
 
 
 def _as_proven(
-    server: Server, wrong: Sequence[Variable], values: Mapping[str, object]
+    server: Server,
+    wrong: Sequence[Variable],
+    values: Mapping[str, object],
+    unknown: Sequence[str],
 ) -> Server:
     if not values:
         return replace(server, unstated=(UNPROVEN,))
@@ -128,6 +141,7 @@ def _as_proven(
         one.deviation(values[one.name]) for one in wrong if one.effect is Effect.ANSWER
     ]
     unstated = [one.name for one in wrong if one.effect is Effect.COST]
+    unstated += unknown
     return replace(server, altered=tuple(altered), unstated=tuple(unstated))
 
 

@@ -14,6 +14,8 @@ from decimal import Decimal, InvalidOperation
 from enum import Enum
 from types import MappingProxyType
 
+from monitor.model.session_settings import SETTABLE_VARIABLES, SessionValue
+
 _MAX = "18446744073709551615"
 _SWITCHES = {"ON": "1", "OFF": "0"}
 # A session's clock may be frozen; SYSDATE() is not. Of a server that stands still for some seconds both wait.
@@ -155,6 +157,24 @@ _GALERA_VARIABLES = (
     Variable("wsrep_dirty_reads", "0"),
     Variable("wsrep_sync_wait", "0", Effect.COST),
 )
+
+
+def named_variables(session: Mapping[str, SessionValue]) -> tuple[Variable, ...]:
+    """Return the variables that the operator states by name, which replace those of the same name."""
+    return tuple(_named(name, value) for name, value in session.items())
+
+
+def _named(name: str, value: SessionValue) -> Variable:
+    settable = SETTABLE_VARIABLES[name]
+    proof = settable.proof(name, value)
+    return Variable(
+        name,
+        # A word has a shape that leaves no room for a quote.
+        f"'{value}'" if isinstance(value, str) else str(value),
+        Effect.ANSWER if settable.changes_answers else Effect.COST,
+        proof=proof,
+        proven="1" if proof else "",
+    )
 
 
 def variables_of_mariadb(version: str, _comment: str) -> tuple[Variable, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from monitor.model.load_limits import LoadLimits
+from monitor.model.session_settings import SessionValue
 
 UTC_ZONE = "+00:00"
 SERVER_ZONE = "server"
@@ -83,6 +84,8 @@ class Target:
     """How far a replica may be behind before no rule is evaluated on its data; 0: as far as it likes."""
     time_zone: str = UTC_ZONE
     """The zone of the sessions in which the operator's own queries run; shipped ones run in UTC."""
+    session: Mapping[str, SessionValue] = field(default_factory=dict)
+    """Variables of all its sessions that are stated otherwise than the program would, by their names."""
     load: LoadLimits = field(default_factory=LoadLimits)
     contract: bool = True
     """Whether it serves the application whose source `[contract]` names."""

@@ -53,6 +53,7 @@ TARGET: Mapping[str, tuple[str, Any]] = {
     "labels": (NEITHER, {"other": "label"}),
     "max_replica_lag": (NEITHER, timedelta(hours=9)),
     "time_zone": (ANSWER, "+09:00"),
+    "session": (CONNECTION, {"div_precision_increment": 9}),
     "load": (NEITHER, LoadLimits(share=0.9)),
     # What it is compared with is said by its query.
     "contract": (NEITHER, False),
