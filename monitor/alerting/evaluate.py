@@ -56,6 +56,9 @@ def matching(rule: Rule, samples: Iterable[Sample]) -> tuple[Sample, ...]:
 
 def _selected(rule: Rule, samples: Iterable[Sample]) -> list[Sample]:
     """Return the samples that a rule judges."""
+    if rule.detector is not None:
+        # It has looked at those alone; a total of them lacks the labels that they were chosen by.
+        return list(samples)
     return [
         sample
         for sample in samples

@@ -41,22 +41,23 @@ def look_at_rates(
     """Return how fast the series of a rule count after a result that was read at an instant, in Unix time.
 
     As in Prometheus a series that is not in the result has a rate as long as two of its points are within the
-    while; then it is gone. One that is there and has no two points yet is undecided.
+    while; then it is gone. One that is there and has no two points yet, or no place, is undecided.
     """
     over_seconds = detector.over.total_seconds()
     values = series_values(rule, detector.source, success.samples)
     series = _within(known, over_seconds, at)
+    rates: list[Sample] = []
+    undecided: list[Labels] = []
     left_out = 0
     for labels, seen in values.items():
         if labels not in series and len(series) >= most_series:
             left_out += 1
+            undecided.append(labels)
             continue
         memory = series.get(labels, RateMemory())
         if isfinite(seen.value):
             memory = with_point(memory, over_seconds, at, seen.value)
         series[labels] = memory
-    rates: list[Sample] = []
-    undecided: list[Labels] = []
     for labels, memory in series.items():
         is_there = labels in values
         if not is_there and success.is_silent_about(rule.metric, labels):

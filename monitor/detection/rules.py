@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import TypeAlias
 
 from monitor.detection.incidents import NO_INCIDENTS, Incidents
@@ -103,11 +104,11 @@ def with_findings(
             undecided[rule.name] = seen.undecided
         else:
             judging = _judging(rule, detector, memory, deploy)
-            kept[rule.name], detected[rule.name] = _judge(
-                judging, success, at, incidents
-            )
-    judged = replace(success, detected=detected, undecided=undecided)
-    return Detection(replace(result, outcome=judged), kept)
+            judged = _judge(judging, success, at, incidents)
+            kept[rule.name], detected[rule.name] = judged.memory, judged.findings
+            undecided[rule.name] = judged.undecided
+    outcome = replace(success, detected=detected, undecided=undecided)
+    return Detection(replace(result, outcome=outcome), kept)
 
 
 def _memory_of(job: Job, rule: Rule, memories: Memories, at: float) -> RuleMemory:
@@ -119,8 +120,9 @@ def _memory_of(job: Job, rule: Rule, memories: Memories, at: float) -> RuleMemor
 
 def _says_something(job: Job, rule: Rule, success: Success) -> bool:
     """Return whether that a series is not there means anything: a walk has none before it was through once."""
-    if rule.is_of_total and success.silent:
-        return False  # what an item lacks that failed would be missing in the sum
+    if rule.is_of_total and (success.silent or success.is_in_part(rule.metric)):
+        # What an item has that failed, or what was counted in part only, would be missing in the sum.
+        return False
     if job.query.walk is None:
         return True
     if isinstance(job.query.walk, Sweep):
@@ -151,16 +153,27 @@ def _judging(
     return _Judging(rule, detector, memory, is_in_deploy, is_meant)
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What a rule remembers after a result, what it found, and of which series it can say nothing."""
+
+    memory: RuleMemory
+    findings: tuple[Sample, ...]
+    undecided: tuple[Labels, ...]
+
+
 def _judge(
     judging: _Judging, success: Success, at: float, incidents: Incidents
-) -> tuple[RuleMemory, tuple[Sample, ...]]:
+) -> _Judged:
     rule, detector, memory = judging.rule, judging.detector, judging.memory
-    values = _lasting(series_values(rule, detector.source, success.samples))
+    there = _lasting(series_values(rule, detector.source, success.samples))
     today = int(at // _DAY_SECONDS)
-    days = _days_seen(memory, values, today)
+    days = _days_seen(memory, there, today)
     series = {labels: memory.series[labels] for labels in days}
+    values = _finite(there)
+    undecided = tuple(labels for labels in there if labels not in values)
     if detector.counts_missing:
-        values |= _zeros(rule, series.keys() - values.keys(), success)
+        values |= _zeros(rule, series.keys() - there.keys(), success)
     findings: list[Sample] = []
     left_out = 0
     for labels, value in values.items():
@@ -179,7 +192,12 @@ def _judge(
         if finding is not None:
             findings.append(finding)
     after = replace(memory, series=series, days=days, left_out=left_out)
-    return after, tuple(findings)
+    return _Judged(after, tuple(findings), undecided)
+
+
+def _finite(values: Mapping[Labels, SeriesValue]) -> dict[Labels, SeriesValue]:
+    """Return the series that have a number: NaN says nothing, and what is learned of it never goes away."""
+    return {labels: one for labels, one in values.items() if isfinite(one.value)}
 
 
 def _lasting(values: Mapping[Labels, SeriesValue]) -> dict[Labels, SeriesValue]:

@@ -261,7 +261,11 @@ class Success:
         for labels in self.silent:
             if all(wanted.get(name, value) == value for name, value in labels):
                 return True
-        return rule.metric in {bound.metric for bound in self.lower_bounds}
+        return self.is_in_part(rule.metric)
+
+    def is_in_part(self, metric: str) -> bool:
+        """Return whether a metric was counted in part only: a sum of it is of what was counted."""
+        return any(bound.metric == metric for bound in self.lower_bounds)
 
     def missing_after(
         self, before: frozenset[ColumnName] | None

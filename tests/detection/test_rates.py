@@ -100,3 +100,11 @@ def test_series_without_a_place_are_counted_and_have_one_when_others_are_gone() 
     assert watch.memories["Watched"].left_out == 1
     watch.see(late=1000)
     assert watch.see(late=1002) == {"late": 3.0}
+
+
+def test_of_a_series_without_a_place_nothing_is_known() -> None:
+    watch = Watch()
+    many = {f"q{number}": 1000.0 for number in range(MAX_SERIES)}
+    watch.see(**many)
+    watch.see(**many)
+    assert watch.undecided(**many, late=1000) == ["late"]

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from monitor.alerting.evaluate import matching
 from monitor.detection.rules import FORGOTTEN_DAYS, MAX_SERIES, Memories, with_findings
 from monitor.model.conditions import Condition
 from monitor.model.detectors import (
+    BaselineDetector,
     ChangeDetector,
     Detector,
     Direction,
     NewDetector,
     SeriesSource,
+    SloDetector,
 )
 from monitor.model.errors import Reason
+from monitor.model.label_patterns import LabelPatterns
+from monitor.model.lower_bounds import LowerBound
 from monitor.model.positions import SweepPosition
 from monitor.model.results import Failure, Outcome, Result, Sample, Success
-from monitor.model.settings import Job, Rule, Severity, labels_of
+from monitor.model.settings import Job, Labels, Rule, Severity, labels_of
 from monitor.model.sweeps import Cycle
 from monitor.model.walks import Sweep
 from tests.support.harness import TARGET, a_query
@@ -56,6 +62,7 @@ class Watch:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.memories: Memories = {}
+        self.undecided: Sequence[Labels] = ()
         self.at = START
 
     def see(self, outcome: Outcome) -> Sequence[Sample]:
@@ -64,7 +71,10 @@ class Watch:
         self.memories = detection.memories
         self.at += FIVE_MINUTES
         after = detection.result.outcome
-        return after.detected.get("Watched", ()) if isinstance(after, Success) else ()
+        if not isinstance(after, Success):
+            return ()
+        self.undecided = after.undecided.get("Watched", ())
+        return after.detected.get("Watched", ())
 
     def for_hours(self, hours: int, outcome: Outcome) -> list[Sample]:
         found: list[Sample] = []
@@ -184,6 +194,60 @@ def test_what_was_counted_in_part_is_not_judged() -> None:
     part = Sample("subscribers", (("plan", "free"),), 10.0, at_least=True)
     success = replace(Success((part,), 1), silent=((),))
     assert watch.see(success) == ()
+
+
+@pytest.mark.parametrize(
+    "detector",
+    [FALL, BaselineDetector(), NewDetector(), SloDetector(0.9)],
+    ids=lambda detector: detector.key,
+)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf], ids=str)
+def test_what_is_no_number_teaches_nothing_and_leaves_open_what_was_found(
+    detector: Detector, value: float
+) -> None:
+    watch = Watch(job_with(detector))
+    watch.for_hours(4, subscribers(free=0.99))
+    free = (("plan", "free"),)
+    before = repr(watch.memories["Watched"].series[free])
+    watch.see(subscribers(free=value))
+    assert list(watch.undecided) == [free]
+    assert repr(watch.memories["Watched"].series[free]) == before
+    watch.see(subscribers(free=0.99))
+    assert watch.undecided == ()
+
+
+def test_a_total_of_which_a_part_is_no_number_is_left_open() -> None:
+    total = replace(FALL, source=SeriesSource(is_total=True))
+    watch = Watch(job_with(total))
+    watch.for_hours(2, subscribers(free=900, pro=90))
+    assert watch.see(subscribers(free=math.nan, pro=90)) == ()
+    assert list(watch.undecided) == [()]
+
+
+def test_a_total_is_not_of_what_was_counted_in_part() -> None:
+    total = ChangeDetector(
+        by=0.2, over=timedelta(days=1), source=SeriesSource(is_total=True)
+    )
+    watch = Watch(job_with(total))
+    whole = subscribers(free=900, pro=90)
+    watch.for_hours(36, whole)
+    remembered = watch.memories
+    part = Sample("subscribers", (("plan", "free"),), 400.0, at_least=True)
+    in_part = Success((part,), 1, lower_bounds=(LowerBound("subscribers"),))
+    assert watch.for_hours(14, in_part) == []
+    assert watch.memories == remembered
+    assert watch.for_hours(14, whole) == []
+
+
+def test_a_total_of_what_patterns_choose_is_found() -> None:
+    chosen = LabelPatterns("plan", ("f*",))
+    job = job_with(replace(FALL, source=SeriesSource(is_total=True)))
+    (rule,) = job.query.rules
+    rule = replace(rule, patterns=(chosen,))
+    watch = Watch(replace(job, query=replace(job.query, rules=(rule,))))
+    watch.for_hours(2, subscribers(free=900, pro=90))
+    found = watch.see(subscribers(free=90, pro=90))
+    assert [sample.value for sample in matching(rule, found)] == [90]
 
 
 def test_a_plan_that_was_never_seen_is_found_for_a_day() -> None:
