@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from monitor.model.errors import DeliveryError
 from monitor.model.settings import Severity
 from monitor.notify.kinds import KINDS
 from monitor.notify.test_alert import send_test_alert
+from monitor.secrets.reader import SecretReader
 from monitor.timing.clock import AnchoredClock
 from tests.notify.delivering import PAGE, failure_of, notification, sending
 from tests.notify.far_end import START, Answer, alert, status
@@ -139,6 +141,24 @@ def test_no_secret_that_an_answer_repeats_is_shown(
     for secret in service.secrets:
         assert secret not in error.message
         assert secret not in repr(one)
+
+
+def test_every_secret_is_reported_before_it_is_sent(
+    service: Service, tmp_path: Path
+) -> None:
+    known: set[str] = set()
+    with service.stub() as server:
+
+        def hear(_place: str, secrets: Iterable[str]) -> None:
+            assert not server.requests
+            known.update(secrets)
+
+        one = service.receiver(server.url, tmp_path)
+        reader = SecretReader(on_read=hear)
+        with sending(one, secrets=reader) as sender:
+            sender.send(notification("r"), START)
+        assert len(server.requests) == 1
+    assert known >= set(service.secrets)
 
 
 def test_a_secret_is_read_at_each_attempt_and_named_by_its_file(
