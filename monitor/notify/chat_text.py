@@ -46,7 +46,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """One line, or block of lines, as the service writes it."""
 
     role: Role
@@ -83,13 +83,17 @@ class Markup:
     """Takes from a text what calls people, before it is escaped."""
     tamed_code: Callable[[str], str] = as_it_is
 
-    def line(self, role: Role, text: str, max_length: int) -> Line:
+    def line(self, role: Role, text: str, max_length: int) -> TextLine:
         """Write a line of a role, no longer than that with all that marks it."""
         if role is Role.CODE:
             tamed = self.tamed_code(text)
-            return Line(role, _within(self.code, tamed, max_length, self.code_escapes))
+            return TextLine(
+                role, _within(self.code, tamed, max_length, self.code_escapes)
+            )
         marks = self.bold if role is Role.SUMMARY else ("", "")
-        return Line(role, _within(marks, self.tamed(text), max_length, self.escapes))
+        return TextLine(
+            role, _within(marks, self.tamed(text), max_length, self.escapes)
+        )
 
     def escaped(self, text: str, max_length: int) -> str:
         """Write a text that is not marked."""
@@ -161,7 +165,7 @@ def section(alert: AlertText, markup: Markup, max_length: int) -> str:
     return "\n".join(lines)
 
 
-def lines_of(alert: AlertText, markup: Markup, max_length: int) -> Sequence[Line]:
+def lines_of(alert: AlertText, markup: Markup, max_length: int) -> Sequence[TextLine]:
     """Write one alert without its links, in lines that joined are no longer than that."""
     facts = f"{alert.status_line} · {alert.severity} · value {alert.value}"
     lines = [

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from monitor.model.alerts import Notification
 from monitor.notify.chat_text import (
-    Line,
     Markup,
     Role,
+    TextLine,
     color_of,
     cut,
     lines_of,
@@ -77,7 +77,7 @@ def _widgets(alert: AlertText, max_length: int) -> list[dict[str, Any]]:
     return widgets
 
 
-def _colored(line: Line, color: str) -> str:
+def _colored(line: TextLine, color: str) -> str:
     if line.role is Role.FACTS:
         return f'<font color="{color}">{line.text}</font>'
     return line.text

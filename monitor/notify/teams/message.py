@@ -9,7 +9,14 @@ from typing import Any, Final
 from monitor.model.alerts import Notification
 from monitor.model.settings import Severity
 from monitor.model.wording import shortened
-from monitor.notify.chat_text import PLAIN, Line, Role, lines_of, short_links, texts_of
+from monitor.notify.chat_text import (
+    PLAIN,
+    Role,
+    TextLine,
+    lines_of,
+    short_links,
+    texts_of,
+)
 from monitor.notify.encoding import as_json
 from monitor.notify.message_text import AlertText, title
 
@@ -89,7 +96,7 @@ def _container(alert: AlertText, max_length: int) -> dict[str, Any]:
     return {"type": "Container", "style": style, "separator": True, "items": items}
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _line(line: TextLine) -> dict[str, Any]:
     return _paragraph(_LOOKS[line.role], line.text)
 
 
