@@ -73,11 +73,10 @@ def notifications_for(
     """
     notifications: list[Notification] = []
     for receiver in notified_once(receivers):
-        is_full = receiver.name in full
-        begun = _begun(receiver, transitions)
+        begun = _begun(receiver, transitions, full)
         batch = Batch(receiver, run_key, now)
         for transition in transitions:
-            if _is_news(receiver, transition, begun, is_full=is_full):
+            if _is_news(receiver, transition, begun):
                 batch.add(transition.alert, str(transition.change))
         notifications.extend(batch.notifications())
     return tuple(notifications)
@@ -178,11 +177,7 @@ class Batch:
 
 
 def _is_news(
-    receiver: Receiver,
-    transition: Transition,
-    begun: Collection[Labels],
-    *,
-    is_full: bool,
+    receiver: Receiver, transition: Transition, begun: Collection[Labels]
 ) -> bool:
     """Return whether a receiver is notified of a transition.
 
@@ -193,7 +188,7 @@ def _is_news(
         case Change.PENDING:
             return False
         case Change.FIRED:
-            return is_to_hear(receiver, alert) and not is_full
+            return without_severity(alert.labels) in begun
         case Change.RESOLVED if alert.resolve_reason == MOVED:
             # Whoever watches the target now says how it goes on.
             return False
@@ -209,8 +204,15 @@ def _is_news(
             assert_never(transition.change)
 
 
-def _begun(receiver: Receiver, transitions: Iterable[Transition]) -> frozenset[Labels]:
-    """Return what the receiver hears begin, by what a louder alert has in common with a quieter one."""
+def _begun(
+    receiver: Receiver, transitions: Iterable[Transition], full: Collection[str]
+) -> frozenset[Labels]:
+    """Return what the receiver hears begin, by what a louder alert has in common with a quieter one.
+
+    Nothing where its outbox is full: what is refused speaks for no end.
+    """
+    if receiver.name in full:
+        return frozenset()
     return frozenset(
         without_severity(transition.alert.labels)
         for transition in transitions
