@@ -52,6 +52,11 @@ class ActiveAlerts:
         """Return the alerts of one scope."""
         return self.active.get(scope, {})
 
+    def keep_scopes(self, scopes: Scopes) -> None:
+        """Forget what had data, and who is quiet, by the configuration of before."""
+        self.evaluated = {scope for scope in self.evaluated if scopes.has(scope)}
+        self.quiet.clear()
+
     def accept(self, changes: Changes) -> None:
         """Put in force what changed; call when it is recorded."""
         for scope, alerts in changes.changed.items():

@@ -171,6 +171,7 @@ def _cause_of_failure(failure: Failure, target: TargetView) -> Cause:
             | Reason.BAD_RESULT
             | Reason.KILLED
             | Reason.TOO_MANY_ROWS
+            | Reason.INPUT_MISSING
             | Reason.INTERNAL
         ):
             return Cause.FAILING

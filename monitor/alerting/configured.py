@@ -7,9 +7,9 @@ from datetime import datetime
 
 from monitor.alerting.contact import TargetView
 from monitor.alerting.query_view import QueryView
-from monitor.alerting.snapshot import ReceiverView, Snapshot
+from monitor.alerting.snapshot import ReceiverView, Snapshot, dependents_of
 from monitor.model.chunked_map import ChunkedMap
-from monitor.model.schedules import Every
+from monitor.model.schedules import Cron
 from monitor.model.settings import Config, Job, JobKey
 from monitor.model.walked import kept_position
 
@@ -25,7 +25,7 @@ def for_config(
     """Move to another configuration: what it did not change keeps its view; the rest begins `at`."""
     keys_of: dict[str, tuple[JobKey, ...]] = {}
     crons = tuple(
-        job.key for job in config.jobs if not isinstance(job.query.schedule, Every)
+        job.key for job in config.jobs if isinstance(job.query.schedule, Cron)
     )
     queries: dict[JobKey, QueryView] = {}
     with_schema: set[str] = set()
@@ -34,6 +34,8 @@ def for_config(
         keys_of[job.target.name] = (*keys_of.get(job.target.name, ()), job.key)
         if job.query.schema is not None:
             with_schema.add(job.target.name)
+    for job in config.derived:
+        queries[job.key] = _kept(snapshot.queries.get(job.key), job, at)
     targets: dict[str, TargetView] = {}
     for target in config.targets:
         view = snapshot.targets.get(target.name)
@@ -55,6 +57,8 @@ def for_config(
         receivers=receivers,
         keys_of=keys_of,
         crons=crons,
+        derived=config.derived_keys,
+        dependents=dependents_of(config.derived),
     )
 
 

@@ -6,11 +6,13 @@ alerts has its alerts held and is named in `Changes.failed`; the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeAlias
 
 from monitor.alerting.active import ActiveAlerts, Changes
+from monitor.alerting.derived import missing_inputs
 from monitor.alerting.evaluate import begun_anew, evaluate, hold, matching, retire
 from monitor.alerting.explained import causes_of, settle_all, settle_changed
 from monitor.alerting.inputs import (
@@ -32,7 +34,10 @@ from monitor.alerting.self_status import SelfStatus
 from monitor.model.alerts import Scope
 from monitor.model.errors import SampleError
 from monitor.model.results import Result
-from monitor.model.settings import Config
+from monitor.model.settings import Config, Job
+
+AfterResult: TypeAlias = Callable[[Facts, ActiveAlerts, Result], Changes]
+"""Evaluates what a result bears on."""
 
 _MANY = 100
 """So many targets in trouble are all looked at each second."""
@@ -54,6 +59,20 @@ def after_result(facts: Facts, active: ActiveAlerts, result: Result) -> Changes:
     _evaluate_all(facts, changes, held_by_schema(facts, result), at)
     _evaluate_all(facts, changes, of_limits(facts, result.job, changes.left_out), at)
     _hold_all_of_lost_target(facts, changes, name)
+    settle_changed(changes, facts.config.causes)
+    return changes
+
+
+def after_derived(facts: Facts, active: ActiveAlerts, result: Result) -> Changes:
+    """Evaluate the rules of a derived value; without data they are held under what its inputs lack theirs for."""
+    changes = Changes(active)
+    root = _root_of_inputs(facts, changes, result.job)
+    for rule_input in of_result(facts, result):
+        # Of its own target, then, where none of the inputs says more.
+        found = replace(rule_input, root=root or None)
+        _evaluate(facts, changes, found, result.scheduled_at)
+    limits = of_limits(facts, result.job, changes.left_out)
+    _evaluate_all(facts, changes, limits, result.scheduled_at)
     settle_changed(changes, facts.config.causes)
     return changes
 
@@ -191,6 +210,19 @@ def _root_of(facts: Facts, changes: Changes, rule_input: RuleInput) -> str:
         return rule_input.root
     scope, needs = rule_input.scope, rule_input.needs
     return root_of(scope, needs, facts.snapshot, changes.alerts_on(scope.target))
+
+
+def _root_of_inputs(facts: Facts, changes: Changes, job: Job) -> str:
+    """Return the fingerprint of the alert of what keeps an input of a derived value from giving data; or empty."""
+    derivation = job.query.derived_by
+    for view in missing_inputs(derivation, facts.snapshot, facts.now):
+        target, _ = view.job.key
+        alerts = changes.alerts_on(target)
+        scope, needs = Scope("", *view.job.key), frozenset(view.job.query.needs)
+        root = root_of(scope, needs, facts.snapshot, alerts)
+        if root:
+            return root
+    return ""
 
 
 def _hold_all_of_lost_target(facts: Facts, changes: Changes, target: str) -> None:

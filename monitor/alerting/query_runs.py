@@ -50,6 +50,14 @@ def views_after(
     return changed
 
 
+def view_after_derived(
+    view: QueryView, result: Result, expires_at: datetime | None
+) -> QueryView:
+    """Return the view of a derived value after it was computed; what it came to holds as long as its inputs do."""
+    after = _after_own(view, result)
+    return after if after.data_at is None else replace(after, expires_at=expires_at)
+
+
 def _slowed(view: QueryView, stretch: int) -> QueryView:
     """Return the view of a query that did not run, at a longer interval; itself where it is not longer.
 

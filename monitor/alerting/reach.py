@@ -33,7 +33,7 @@ def why_nobody_is_notified(config: Config) -> str:
     for receiver in config.receivers:
         # Lazily: with many targets the first of thousands already fits.
         alerts = chain(
-            _of_jobs(config.jobs), _of_own_rules(config.own_rules, config.targets)
+            _of_jobs(config.all_jobs), _of_own_rules(config.own_rules, config.targets)
         )
         if is_reached(receiver, alerts):
             return ""

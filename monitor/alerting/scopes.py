@@ -24,7 +24,7 @@ class Scopes:
             self._rules[target.name, ""] = own
         # Equal queries are one object, and there are few of them.
         by_query: dict[int, frozenset[str]] = {}
-        for job in config.jobs:
+        for job in config.all_jobs:
             rules = by_query.setdefault(id(job.query), own | job.query.rule_names)
             self._rules[job.key] = rules
 
@@ -39,7 +39,7 @@ class Scopes:
     def by_rule_and_target(self) -> Mapping[tuple[str, str], Scope]:
         """Return the scopes of the rules that belong to queries, whose names are unique."""
         found: dict[tuple[str, str], Scope] = {}
-        for job in self._config.jobs:
+        for job in self._config.all_jobs:
             for name in job.query.rule_names:
                 found[name, job.target.name] = Scope(name, *job.key)
         return found

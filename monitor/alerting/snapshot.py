@@ -9,7 +9,7 @@ from itertools import chain
 
 from monitor.alerting.contact import TargetView, after_run
 from monitor.alerting.load import after_run_paid
-from monitor.alerting.query_runs import views_after
+from monitor.alerting.query_runs import view_after_derived, views_after
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth, Scope
 from monitor.model.cause_graph import CauseRule
@@ -25,6 +25,24 @@ RERUN_GRACE = timedelta(minutes=1)
 
 MAX_CAUSE_WAIT = timedelta(minutes=5)
 """How long at most what is explained waits for its cause: of a slow cause, nobody waits for a whole interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependence:
+    """That a job is computed from the results of another one."""
+
+    on: JobKey
+    derived: JobKey
+
+
+def dependents_of(derived: Iterable[Job]) -> dict[str, tuple[Dependence, ...]]:
+    """Return what is computed from the results of a target's jobs, by its name."""
+    found: dict[str, tuple[Dependence, ...]] = {}
+    for job in derived:
+        for one in job.query.derived_by.inputs:
+            dependence = Dependence(one.key, job.key)
+            found[one.target] = (*found.get(one.target, ()), dependence)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +67,15 @@ class Snapshot:
     roots: Mapping[str, Alert] = field(default_factory=dict)
     """The alerts under which others are muted, by fingerprint."""
     keys_of: Mapping[str, tuple[JobKey, ...]] = field(default_factory=dict)
-    """The jobs of each target: with a thousand targets nobody may look through all for one."""
+    """The jobs that ask each target: with a thousand targets nobody may look through all for one."""
     crons: tuple[JobKey, ...] = ()
     """The jobs that run at the times of a cron."""
     deploys: Deploys = field(default_factory=dict)
     """The deployments that were declared, by the names of their targets."""
+    derived: tuple[JobKey, ...] = ()
+    """The jobs that are computed from others' results: in `queries`, but of no target that they would ask."""
+    dependents: Mapping[str, tuple[Dependence, ...]] = field(default_factory=dict)
+    """What of them is computed from which job of a target, by its name."""
 
     def is_lost(self, target: str) -> bool:
         """Return whether a target lets nobody in; False of one that is not known yet."""
@@ -92,6 +114,15 @@ class Snapshot:
         """Return what is known of a target's jobs, in the order of the configuration."""
         return [self.queries[key] for key in self.keys_of.get(target, ())]
 
+    def shown_keys_of(self, target: str) -> list[JobKey]:
+        """Return the keys of all that has samples of a target: its jobs, and what is derived for it."""
+        of_target = [key for key in self.derived if key[0] == target]
+        return [*self.keys_of.get(target, ()), *of_target]
+
+    def shown_views_of(self, target: str) -> list[QueryView]:
+        """Return what is known of all that has samples of a target."""
+        return [self.queries[key] for key in self.shown_keys_of(target)]
+
     def stretches_on(self, target: str) -> dict[JobKey, int]:
         """Return how many times its own interval each job of a target is to have."""
         jobs = [view.job for view in self.views_of(target)]
@@ -115,6 +146,11 @@ class Snapshot:
     def deploys_of(self, target: str) -> TargetDeploys:
         """Return what was declared of a target."""
         return self.deploys.get(target, NOTHING_DECLARED)
+
+    def job_of(self, key: JobKey) -> Job | None:
+        """Return the job that has a key now; None where none has."""
+        view = self.queries.get(key)
+        return None if view is None else view.job
 
     def position_of(self, key: JobKey) -> Position | None:
         """Return how far a job's walk has come; None where it has not begun."""
@@ -181,6 +217,14 @@ def with_run(
         queries=updated(snapshot.queries, changed),
         targets=updated(snapshot.targets, {name: target}),
     )
+
+
+def with_derived(
+    snapshot: Snapshot, result: Result, expires_at: datetime | None
+) -> Snapshot:
+    """Record what a derived value came to, and until when that holds: no target was asked for it."""
+    view = snapshot.queries[result.job.key]
+    return _with_query(snapshot, view_after_derived(view, result, expires_at))
 
 
 def with_excuse(snapshot: Snapshot, jobs: Iterable[Job], now: datetime) -> Snapshot:

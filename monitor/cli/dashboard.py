@@ -27,6 +27,6 @@ def command(target: str | None, common: CommonOptions) -> int:
     """
     config = common.load_config(ask_now, is_whole=True)
     chosen = {one.name for one in selected_targets(config, target)}
-    jobs = [job for job in config.jobs if job.target.name in chosen]
+    jobs = [job for job in config.all_jobs if job.target.name in chosen]
     echo(json.dumps(dashboard(jobs), indent=2, ensure_ascii=False))
     return OK

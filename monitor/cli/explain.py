@@ -62,7 +62,7 @@ def explained(
         yield from _alerts(reader, name, target)
     results = {(one.target, one.query): one for one in reader.last_results()}
     declared = reader.deploys()
-    jobs = [job for job in config.jobs if target in (None, job.target.name)]
+    jobs = [job for job in config.all_jobs if target in (None, job.target.name)]
     for job in jobs:
         for rule in _named(name, job.query.rules):
             yield from _of_job(job, rule, results.get(job.key))

@@ -175,7 +175,7 @@ def all_rule_names(config: Config) -> set[str]:
 
 def rule_names(config: Config) -> set[str]:
     """Return the names of the rules of all queries; not of those about the monitor itself."""
-    return {rule.name for job in config.jobs for rule in job.query.rules}
+    return {rule.name for job in config.all_jobs for rule in job.query.rules}
 
 
 def _present_names(queries: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ from monitor.collector.slots import (
     slot_at,
     slot_of_tick,
 )
-from monitor.model.schedules import Cron, Every
+from monitor.model.schedules import Cron, Every, OnResults
 from monitor.model.settings import Job
 
 MAX_SPREAD = timedelta(seconds=10)
@@ -238,5 +238,7 @@ def entry_of(job: Job) -> Entry:
             return CronEntry(job, schedule)
         case Every():
             return GridEntry(job, schedule)
+        case OnResults():
+            raise ValueError(f"{job.query.name} is derived: no server is asked for it")
         case _:
             assert_never(schedule)

@@ -68,7 +68,7 @@ def _nameable(library: Library) -> _Nameable:
     metrics: set[str] = set()
     own = [rule.name for rule in library.own_rules]
     never = dict.fromkeys(own, _OWN)
-    for query in library.queries.values():
+    for query in library.all_queries:
         names = [one.rule.name for one in query.active_rules]
         metrics.update(one.name for one in query.metrics if one.exported)
         if query.schema is None:

@@ -16,6 +16,7 @@ from monitor.config.contract import (
     with_contract_interval,
 )
 from monitor.config.deploys import read_deploys
+from monitor.config.derived import bind_derived
 from monitor.config.former_names import with_present_lists, with_present_names
 from monitor.config.heartbeat import read_heartbeat
 from monitor.config.jobs import make_jobs
@@ -120,8 +121,7 @@ def _build(
     context: _Context, kinds: ReceiverKinds, outside: Outside, *, is_whole: bool
 ) -> Config:
     """Read every part, whatever is wrong with the others; with problems the result means nothing."""
-    root = validate(RootSchema, context.section, context.problems)
-    context, library, former = _read_queries(context, root)
+    root, context, library, former = _read_queries(context)
     section, problems, base = context.section, context.problems, context.path.parent
     state = read_state(context.table("state"), context.environ, base, problems)
     library = library.with_needs(state.directory, outside.derive)
@@ -136,13 +136,13 @@ def _build(
     settings = read_settings(section, base, problems)
     contract = outside.contract_of(state.directory, settings, targets)
     jobs = make_jobs(own, contract)
+    derived = bind_derived(library.derived, selections, own, problems)
+    every = (*jobs, *derived.jobs)
+    notices, warnings = library.notices, warn_of_counters(_queries_of(selections))
     # Of one shard they would say that nothing fits what the others watch; `validate` looks at all.
-    notices = library.notices
-    warnings = warn_of_counters(_different_queries(selections))
     if shard is None:
-        notices = (*notices, *notices_of(section, library, selections))
-        unheard = warnings_of(section, receivers, targets, jobs, library.own_rules)
-        warnings = (*warnings, *unheard)
+        notices += tuple(notices_of(section, library, selections))
+        warnings += warnings_of(section, receivers, targets, every, library.own_rules)
     return Config(
         path=context.path,
         targets=targets,
@@ -154,8 +154,8 @@ def _build(
         external_url=root.external_url,
         runbook_base_url=root.runbook_base_url,
         served_runbooks=runbook_names(),
-        warnings=(*former, *warnings),
-        notices=notices,
+        warnings=(*former, *warnings, *derived.warnings),
+        notices=(*notices, *derived.notices),
         heartbeat=_heartbeat(context, jobs, library, is_shard=shard is not None),
         log=read_log(context.table("log"), problems),
         targets_files=sources.files,
@@ -164,14 +164,16 @@ def _build(
         replicas=root.replicas,
         contract=contract,
         elsewhere=elsewhere,
-        deploys=_deploys(context, jobs, library),
+        deploys=_deploys(context, every, library),
+        derived=tuple(derived.jobs),
     )
 
 
 def _read_queries(
-    context: _Context, root: RootSchema
-) -> tuple[_Context, Library, tuple[str, ...]]:
-    """Read all queries; from here on config.toml is by the names that they have now, with warnings of others."""
+    context: _Context,
+) -> tuple[RootSchema, _Context, Library, tuple[str, ...]]:
+    """Read the top and all queries; from here on config.toml is by their present names, with warnings of others."""
+    root = validate(RootSchema, context.section, context.problems)
     problems, base = context.problems, context.path.parent
     section = with_contract_interval(context.section)
     found = find_all(section, _folders(root, section, base), base, problems)
@@ -182,10 +184,10 @@ def _read_queries(
     warnings = tuple(str(warning) for warning in former.in_order())
     if "contract" not in section.data:
         library = library.without_contracts()
-    return replace(context, section=present.config), library, warnings
+    return root, replace(context, section=present.config), library, warnings
 
 
-def _different_queries(selections: Iterable[Selection]) -> Iterable[UnboundQuery]:
+def _queries_of(selections: Iterable[Selection]) -> Iterable[UnboundQuery]:
     """Return every query that runs somewhere: once where it is the same on several targets."""
     found: dict[int, UnboundQuery] = {}
     for selection in selections:

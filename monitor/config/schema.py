@@ -146,6 +146,7 @@ class RootSchema(Schema):
     load: Any = {}
     contract: Any = {}
     deploys: Any = {}
+    derived: Any = {}
 
 
 class ContractSchema(Schema):

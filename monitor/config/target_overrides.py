@@ -99,12 +99,11 @@ def _check_names(
     all_rules = _rules_of(library.queries.values())
     rules = _KnownNames(rules_here, all_rules, "its query does not run on this target")
     of_queries = dict(given.rules)
-    for rule in library.own_rules:
-        section = of_queries.pop(rule.name, None)
+    for name, about in library.shared_rules.items():
+        section = of_queries.pop(name, None)
         if section is not None:
-            of_all = _OF_ALL_RULES.format(name=rule.name)
-            message = f"is about the monitor itself, and {of_all}"
-            problems.add(section.origin(), message)
+            of_all = _OF_ALL_RULES.format(name=name)
+            problems.add(section.origin(), f"is {about}, and {of_all}")
     rules.check("rule", of_queries, problems)
 
 

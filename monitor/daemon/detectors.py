@@ -91,7 +91,7 @@ class Detectors:
     def keep(self, config: Config) -> None:
         """Forget what is remembered for rules that are gone; go by the causes of this configuration."""
         self._causes = _causes_in(config)
-        rules = {job.key: job.query.rule_names for job in config.jobs}
+        rules = {job.key: job.query.rule_names for job in config.all_jobs}
         for key, memories in list(self._of.items()):
             self._of[key] = {
                 rule: memory
@@ -113,7 +113,7 @@ class Detectors:
 
 
 def _causes_in(config: Config) -> Causes:
-    rules = [rule for job in config.jobs for rule in job.query.rules]
+    rules = [rule for job in config.all_jobs for rule in job.query.rules]
     learning = {rule.name for rule in rules if learns(rule.detector)}
     return Causes(config.causes, frozenset(learning))
 

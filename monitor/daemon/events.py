@@ -77,6 +77,11 @@ class Events:
         if (totals := self._totals.add(result)) is not None:
             self._log.info("runs.summarized", **totals.fields())
 
+    def on_derived(self, result: Result) -> None:
+        """Count and log what a derived value came to."""
+        self._telemetry.run_finished(result)
+        self._log_run(result)
+
     def on_missed(self, job: Job, count: int) -> None:
         """Count and log runs that were due and not made."""
         self._telemetry.missed(job, count)

@@ -67,6 +67,9 @@ class PipelineListener(MaintenanceListener, Protocol):
     def on_result(self, update: Update) -> None:
         """Log a run's result, after it was taken into the snapshot."""
 
+    def on_derived(self, result: Result) -> None:
+        """Log what a derived value came to, after it was taken into the snapshot."""
+
     def on_missed(self, job: Job, count: int) -> None:
         """Log missed runs."""
 

@@ -236,6 +236,8 @@ class Parts:
 
 
 def _runnable_sql(job: Job) -> str:
+    if job.query.derivation is not None:
+        return ""
     # Only here: the driver, whose escaping it is, comes with the first target.
     from monitor.collector.runnable import sql_of
 

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeAlias, assert_never
 
-from monitor.alerting import cycle, deploys
+from monitor.alerting import cycle, deploys, derived
 from monitor.alerting.active import ActiveAlerts, Changes
 from monitor.alerting.causes import Since
 from monitor.alerting.configured import all_stretches, for_config
 from monitor.alerting.inputs import Facts
 from monitor.alerting.receivers import with_delivery, with_receivers
-from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.alerting.scopes import Scopes
 from monitor.alerting.self_status import SelfStatus
 from monitor.alerting.snapshot import (
     Snapshot,
     with_alerts,
     with_deploys,
+    with_derived,
     with_excuse,
     with_missed,
     with_series_left_out,
 )
 from monitor.alerting.updates import updated
-from monitor.alerting.walks import with_positions
 from monitor.collector.reconnect import Reconnects
 from monitor.daemon.clock_moves import ClockMoves
 from monitor.daemon.commands import (
@@ -37,7 +37,7 @@ from monitor.daemon.commands import (
 )
 from monitor.daemon.detectors import Detectors
 from monitor.daemon.latest import Latest
-from monitor.daemon.maintenance import ALIVE, Maintenance
+from monitor.daemon.maintenance import Maintenance
 from monitor.daemon.messages import (
     Declare,
     DeployFile,
@@ -48,12 +48,13 @@ from monitor.daemon.messages import (
     Work,
 )
 from monitor.daemon.planning import with_overdue_plans, with_plans
-from monitor.daemon.recorded import NOTHING_KEPT, Kept, note_notified
+from monitor.daemon.recorded import NOTHING_KEPT, Kept, note_notified, noted_reminders
+from monitor.daemon.restoring import restored
 from monitor.daemon.sources import Sources
 from monitor.model.alerts import Alert, Delivery, Notification
 from monitor.model.deploys import DeployChanges
 from monitor.model.results import CANCELLED, Failure, Result
-from monitor.model.settings import Config, JobKey
+from monitor.model.settings import Config, Job, JobKey
 from monitor.notify.reminders import Reminders
 from monitor.notify.routing import notifications_for, refused_by
 from monitor.storage import State
@@ -84,7 +85,7 @@ class Pipeline:
         self._latest = latest
         self._sources = sources
         self._active = ActiveAlerts()
-        self._started_at = self._awake_since = self._took_at = clock.now()
+        self._awake_since = self._took_at = clock.now()
         self._reconnects = Reconnects()
         self._explained: dict[JobKey, datetime] = {}
         """Until when the alert of a root last spoke for a query."""
@@ -92,7 +93,7 @@ class Pipeline:
         self._moves = ClockMoves(state, listener)
         self._maintenance = Maintenance(state, listener)
         self._detectors = Detectors(state.memories(), latest.config)
-        self._restore(self._started_at)
+        self._publish(restored(state, self._active, self.snapshot, self._took_at))
 
     @property
     def snapshot(self) -> Snapshot:
@@ -160,19 +161,42 @@ class Pipeline:
             # Before what the disk can refuse: nothing shows it later.
             yield RunNow(update.wanted)
         facts = self._facts(now, update.after)
-        missing = facts.snapshot.missing_columns(key[0], now, or_unknown=True)
-        deploy = deploys.look_of(self._config, update.after, update.result)
-        judged = self._detectors.judge(update.result, self._active, missing, deploy)
-        changes = cycle.after_result(facts, self._active, judged.result)
-        run_key = f"{'/'.join(key)}@{result.scheduled_at.isoformat()}"
-        kept = Kept(walked, judged.due)
-        yield from self._finish(changes, now, run_key=run_key, kept=kept)
-        self._listener.on_series_left_out(result.job, judged.left_out)
-        self._publish(with_series_left_out(self.snapshot, key, judged.left_out))
+        yield from self._judge(facts, update.result, cycle.after_result, Kept(walked))
         for blocked in update.blocked:
             yield from self._take_result(blocked, now)
+        due = derived.due_after(update.before, update.after, key[0])
+        yield from self._derive(due, now)
         said = deploys.by_result(self._config, self.snapshot, update.result, now)
         self._declare(said)
+
+    def _derive(self, jobs: Iterable[Job], now: datetime) -> Commands:
+        """Compute what is derived from results that are taken, and evaluate its rules."""
+        for job in jobs:
+            found = derived.derived_result(job, self.snapshot, now)
+            if found is None:
+                continue
+            result = found.result
+            self._publish(with_derived(self.snapshot, result, found.expires_at))
+            self._maintenance.ran(result, self._config)
+            self._listener.on_derived(result)
+            facts = self._facts(now)
+            yield from self._judge(facts, result, cycle.after_derived, NOTHING_KEPT)
+
+    def _judge(
+        self, facts: Facts, result: Result, after: cycle.AfterResult, kept: Kept
+    ) -> Commands:
+        """Evaluate the rules of what gave a result, and record what changes with what is kept of it."""
+        now, job = facts.now, result.job
+        snapshot = facts.snapshot
+        missing = snapshot.missing_columns(job.target.name, now, or_unknown=True)
+        deploy = deploys.look_of(self._config, snapshot, result)
+        judged = self._detectors.judge(result, self._active, missing, deploy)
+        changes = after(facts, self._active, judged.result)
+        run_key = f"{'/'.join(job.key)}@{result.finished_at.isoformat()}"
+        kept, left_out = replace(kept, memories=judged.due), judged.left_out
+        yield from self._finish(changes, now, run_key=run_key, kept=kept)
+        self._listener.on_series_left_out(job, left_out)
+        self._publish(with_series_left_out(self.snapshot, job.key, left_out))
 
     def _declare(self, changes: DeployChanges) -> None:
         """Record which deployments are declared from now on, then let it be so, then log it."""
@@ -194,7 +218,7 @@ class Pipeline:
         status = self._look_at_ourselves()
         changes = cycle.at_tick(facts, self._active, status, looked_at)
         if self._active.resolved.forget(now):
-            self._publish_alerts()
+            self._publish(with_alerts(self.snapshot, self._active.everything()))
         run_key = f"tick@{now.isoformat()}"
         yield from self._finish(changes, now, run_key=run_key, reminds=True)
         self._maintenance.tick(self._config, self.snapshot, now)
@@ -203,7 +227,8 @@ class Pipeline:
     def _take_config(self, config: Config, now: datetime) -> Commands:
         self._config = config
         self._latest.self_status = self._sources.self_status()
-        snapshot = for_config(self.snapshot, config, now)
+        before = self.snapshot
+        snapshot = for_config(before, config, now)
         self._publish(with_plans(snapshot, config.jobs, self._sources.next_run_at))
         self._declare(deploys.of_targets(self.snapshot))
         self._explained = {
@@ -211,13 +236,11 @@ class Pipeline:
         }
         yield SetPace(all_stretches(snapshot))
         changes = cycle.after_reload(config, self._active, now)
-        scopes = Scopes(config)
-        self._active.evaluated = {
-            scope for scope in self._active.evaluated if scopes.has(scope)
-        }
-        self._active.quiet.clear()
+        self._active.keep_scopes(Scopes(config))
         self._detectors.keep(config)
         yield from self._finish(changes, now, run_key=f"reload@{now.isoformat()}")
+        # What is new here, or judged by other rules, need not wait for the next result of its inputs.
+        yield from self._derive(derived.changed_by(before, self.snapshot), now)
 
     def _finish(
         self,
@@ -246,18 +269,16 @@ class Pipeline:
         )
         note_notified(changes, notifications)
         if reminds:
-            active = {scope: changes.of(scope) for scope in changes.scopes()}
-            reminders = self._reminders.due(receivers, active, now=now, full=full)
-            note_notified(changes, reminders)
-            notifications += reminders
+            due = partial(self._reminders.due, receivers, now=now, full=full)
+            notifications += noted_reminders(changes, due)
         if changes.is_empty and kept.is_empty:
             self._active.accept(changes)
             return
-        yield from self._record_move()
+        yield from self._moves.record(self._active.active, self.snapshot.deploys)
         self._record(changes, notifications, kept)
         if changes.is_empty:
             return
-        self._publish_alerts()
+        self._publish(with_alerts(self.snapshot, self._active.everything()))
         self._listener.on_transitions(transitions)
         self._listener.on_refused(refused_by(receivers, transitions, full))
         yield WakeReceivers()
@@ -269,17 +290,16 @@ class Pipeline:
         kept: Kept,
     ) -> None:
         """Record what changed with what is kept of the result, and let both be in force."""
-        walked = kept.walked
         self._state.record(
             changes.changed,
             changes.transitions,
             notifications,
-            positions={} if walked is None else walked.positions,
+            positions=kept.positions,
             memories=kept.memories,
         )
         self._detectors.note_written(kept.memories, self._took_at.timestamp())
-        if walked is not None:
-            self._publish(walked.after)
+        if kept.walked is not None:
+            self._publish(kept.walked.after)
         self._active.accept(changes)
 
     def _facts(self, now: datetime, snapshot: Snapshot | None = None) -> Facts:
@@ -303,29 +323,11 @@ class Pipeline:
         self._latest.self_status = status
         return replace(status, receivers=receivers, room=self._state.disk_usage)
 
-    def _restore(self, now: datetime) -> None:
-        """Restore the alerts from the state; nothing is announced again."""
-        alive_at = self._state.read_mark(ALIVE)
-        gap = now - alive_at if alive_at is not None else timedelta(0)
-        resolved = self._state.recently_resolved(now - RESOLVED_KEPT)
-        self._active.restore(self._state.active_alerts(), resolved, gap)
-        declared = self._state.deploys()
-        if gap < -SLEPT:
-            # The clock was set back while we were down: all that is kept was of its future.
-            self._active.move(gap)
-            declared = moved(declared, gap)
-            self._state.move(gap, self._active.active, declared)
-        # With the clocks of what is pending moved, or a second restart would forget the first one's gap.
-        self._state.record(self._active.active, (), (), marks={ALIVE: now})
-        snapshot = with_deploys(self.snapshot, declared)
-        self._publish(with_positions(snapshot, self._state.positions()))
-        self._publish_alerts()
-
     def _follow_clock(self) -> Commands:
         """Move every instant that is kept, if the clock that gave them was set."""
         if by := self._clock.catch_up():
             self._move(by)
-        yield from self._record_move()
+        yield from self._moves.record(self._active.active, self.snapshot.deploys)
 
     def _move(self, by: timedelta) -> None:
         snapshot = moved(self.snapshot, by)
@@ -340,11 +342,5 @@ class Pipeline:
         self._awake_since = self._took_at = self._latest.evaluated_at = now
         self._moves.add(by)
 
-    def _record_move(self) -> Commands:
-        return self._moves.record(self._active.active, self.snapshot.deploys)
-
     def _publish(self, snapshot: Snapshot) -> None:
         self._latest.snapshot = snapshot
-
-    def _publish_alerts(self) -> None:
-        self._publish(with_alerts(self.snapshot, self._active.everything()))

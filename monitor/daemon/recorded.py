@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from monitor.alerting.active import Changes
 from monitor.alerting.updates import Update
 from monitor.detection.rules import RuleMemory
-from monitor.model.alerts import AlertState, Notification, Scope
+from monitor.model.alerts import Alert, AlertState, Notification, Scope
+from monitor.model.positions import Position
+from monitor.model.settings import JobKey, Labels
 from monitor.notify.routing import notified_by, with_notified
 from monitor.storage.rule_memories import MemoryKey
+
+DueReminders: TypeAlias = Callable[
+    [Mapping[Scope, Mapping[Labels, Alert]]], tuple[Notification, ...]
+]
+"""Returns the reminders that are due of these alerts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +29,11 @@ class Kept:
     """Where a walk has come; in force when it is recorded."""
     memories: Mapping[MemoryKey, RuleMemory] = field(default_factory=dict)
     """What rules remember."""
+
+    @property
+    def positions(self) -> Mapping[JobKey, Position]:
+        """Return how far a walk has come."""
+        return {} if self.walked is None else self.walked.positions
 
     @property
     def is_empty(self) -> bool:
@@ -40,6 +53,14 @@ def note_notified(changes: Changes, notifications: tuple[Notification, ...]) -> 
             for labels, alert in changes.of(scope).items()
         }
         changes.put(scope, noted)
+
+
+def noted_reminders(changes: Changes, due: DueReminders) -> tuple[Notification, ...]:
+    """Return the reminders that are due of all alerts, and write into these who was notified."""
+    active = {scope: changes.of(scope) for scope in changes.scopes()}
+    reminders = due(active)
+    note_notified(changes, reminders)
+    return reminders
 
 
 def _firing_scopes(notifications: tuple[Notification, ...]) -> set[Scope]:

@@ -19,6 +19,7 @@ class Reason(StrEnum):
     KILLED = "killed"
     TOO_MANY_ROWS = "too_many_rows"
     REPLICA_LAGGING = "replica_lagging"
+    INPUT_MISSING = "input_missing"
     INTERNAL = "internal"
 
 

@@ -237,6 +237,11 @@ class Success:
             return True
         return any(bound.covers(metric, labels) for bound in self.lower_bounds)
 
+    def unsaid_of(self, metric: str) -> list[Labels]:
+        """Return the labels of samples of a metric about which it says nothing, or not all."""
+        bounds = [one.labels for one in self.lower_bounds if one.metric == metric]
+        return [*self.silent, *bounds]
+
     def as_seen_by(self, rule: Rule) -> Success:
         """Return it as one rule takes it: saying nothing either of the series that its detector cannot judge."""
         undecided = self.undecided.get(rule.name, ())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TypeAlias
 
@@ -171,7 +171,62 @@ class Cron:
         return self
 
 
-QuerySchedule: TypeAlias = Every | Cron
+@dataclass(frozen=True, slots=True)
+class OnResults:
+    """No times of its own: a derived value is computed as soon as one of its inputs has a result.
+
+    What it said holds as long as what its inputs said, which who computes it knows.
+    """
+
+    period: timedelta
+    """How often the one of its inputs runs that runs most rarely."""
+
+    @property
+    def words(self) -> str:
+        """Return when it is computed, for people."""
+        return "with each result of its inputs"
+
+    @property
+    def interval_seconds(self) -> float | None:
+        """Return None: it has no interval."""
+        return None
+
+    @property
+    def cron(self) -> str | None:
+        """Return None: it has no expression."""
+        return None
+
+    @property
+    def max_silence(self) -> timedelta | None:
+        """Return None: whether results are overdue is asked of its inputs."""
+        return None
+
+    def due_after(self, _success_at: datetime) -> datetime:
+        """Return the end of time: those that are overdue are its inputs."""
+        return _NEVER
+
+    def holds_until(self, data_at: datetime, _next_run_at: datetime | None) -> datetime:
+        """Return the instant itself: by itself it holds for no time."""
+        return data_at
+
+    def news_until(
+        self, _data_at: datetime, _next_run_at: datetime | None
+    ) -> datetime | None:
+        """Return None: it does not wait."""
+        return None
+
+    def as_run(self) -> QuerySchedule:
+        """Return the schedule itself."""
+        return self
+
+    def stretched(self, _times: int) -> QuerySchedule:
+        """Return the schedule itself: it costs no server anything."""
+        return self
+
+
+QuerySchedule: TypeAlias = Every | Cron | OnResults
 """When a query runs."""
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 _AT_ANY_TIME = Every(timedelta(1))

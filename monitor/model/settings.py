@@ -16,6 +16,7 @@ from monitor.model.columns import SchemaColumns as SchemaColumns
 from monitor.model.columns import labels_of as labels_of
 from monitor.model.contract import ContractFiles
 from monitor.model.deploys import DeploySettings
+from monitor.model.derivations import Derivation
 from monitor.model.discovery import HttpSdSettings, TargetsFiles
 from monitor.model.for_each import ForEach
 from monitor.model.levels import Flavor as Flavor
@@ -167,6 +168,15 @@ class Query:
     local_time: tuple[str, ...] = ()
     """Which functions its statements use that answer in the session's time zone, such as NOW()."""
     for_each: ForEach | None = None
+    derivation: Derivation | None = None
+    """How it is computed from the results of others; then no server is asked, and `statement` is empty."""
+
+    @property
+    def derived_by(self) -> Derivation:
+        """Return how it is derived; ValueError of what asks a server."""
+        if self.derivation is None:
+            raise ValueError(f"{self.name} is not derived")
+        return self.derivation
 
     @property
     def rule_names(self) -> frozenset[str]:
@@ -271,7 +281,8 @@ class Job:
 class Config:
     """Everything that the files say, valid as a whole.
 
-    `jobs` has every (target, query) pair that runs, schema queries first within a target.
+    `jobs` has every (target, query) pair that runs, schema queries first within a target; `derived` those that
+    are computed from their results, for which no server is ever asked.
     `own_rules` are the rules about the monitor itself. `notices` are facts worth a log line
     at start, such as a user's query that replaces a shipped one; `warnings` are likely mistakes.
     """
@@ -302,13 +313,24 @@ class Config:
     elsewhere: frozenset[str] = frozenset()
     """The names of the targets that other shards watch."""
     deploys: DeploySettings = field(default_factory=DeploySettings)
+    derived: tuple[Job, ...] = ()
     causes: CauseGraph = field(init=False)
     """Which rules explain which."""
 
     def __post_init__(self) -> None:
         """Put the rules in order once, not at each evaluation."""
-        of_queries = [job.query for job in self.jobs]
+        of_queries = [job.query for job in self.all_jobs]
         object.__setattr__(self, "causes", graph_of(of_queries, self.own_rules))
+
+    @property
+    def all_jobs(self) -> tuple[Job, ...]:
+        """Return what runs, and what is derived from that: all that has samples and rules."""
+        return (*self.jobs, *self.derived)
+
+    @property
+    def derived_keys(self) -> tuple[JobKey, ...]:
+        """Return the keys of what is derived."""
+        return tuple(job.key for job in self.derived)
 
     @property
     def own_rule_names(self) -> frozenset[str]:

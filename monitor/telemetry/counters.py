@@ -269,7 +269,7 @@ def _nobody_yet() -> dict[Owner, set[Key]]:
 
 def _rules_in(config: Config) -> frozenset[tuple[str, str]]:
     rules = [*config.own_rules]
-    for job in config.jobs:
+    for job in config.all_jobs:
         rules.extend(job.query.rules)
     pairs: set[tuple[str, str]] = set()
     for rule in rules:

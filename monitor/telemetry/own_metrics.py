@@ -35,7 +35,7 @@ def _monitor(_config: Config) -> Iterable[Key]:
 
 
 def _jobs(config: Config) -> Iterable[Key]:
-    return [job.key for job in config.jobs]
+    return [job.key for job in config.all_jobs]
 
 
 def _targets(config: Config) -> Iterable[Key]:

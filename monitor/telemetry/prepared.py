@@ -71,7 +71,7 @@ class Prepared:
 
     def of_target(self, name: str) -> Prepared:
         """Return the lines of one target alone."""
-        keys = self.snapshot.keys_of.get(name, ())
+        keys = self.snapshot.shown_keys_of(name)
         queries = {key: self.queries[key] for key in keys}
         targets = {name: self.targets[name]}
         return replace(self, queries=queries, targets=targets)

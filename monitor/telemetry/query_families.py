@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import assert_never
 
-from monitor.model.schedules import Cron, Every
+from monitor.model.schedules import Cron, Every, OnResults
 from monitor.model.settings import Job, JobKey, Query
 from monitor.model.settings import Metric as MetricSettings
 from monitor.model.walks import result_interval
@@ -115,6 +115,8 @@ def _cadence(queries: Iterable[Query]) -> str:
                 intervals.add(result_interval(query.walk, interval))
             case Cron():
                 times.add(f"cron {query.schedule.expression}")
+            case OnResults():
+                times.add(query.schedule.words)
             case _:
                 assert_never(query.schedule)
     every: list[str] = []

@@ -129,7 +129,7 @@ def _query_json(view: QueryView, now: datetime) -> dict[str, Json]:
         "status": view.status.value,
         "reason": reason,
         "message": message,
-        # One of these two is null.
+        # One of these two is null, of a derived value both.
         "interval": schedule.interval_seconds,
         "cron": schedule.cron,
         "lastRun": time_text(view.last_run_at),

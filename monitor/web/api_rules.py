@@ -90,7 +90,7 @@ def expression(rule: Rule) -> str:
 def _uses(scene: Scene, config: Config) -> dict[str, list[RuleUse]]:
     """Return the rules of each query, by its name, with the targets on which they read alike."""
     found: dict[str, list[RuleUse]] = {}
-    for job in config.jobs:
+    for job in config.all_jobs:
         view = scene.snapshot.queries.get(job.key)
         if view is None:
             continue  # the snapshot is of before a reload

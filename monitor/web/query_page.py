@@ -114,8 +114,12 @@ def _facts(view: QueryView) -> Iterator[tuple[str, str]]:
     """Yield what else is known of a query on a target, each with its name."""
     query = view.job.query
     yield "Defined by", _origin(query)
-    yield "Time limit", format_duration(query.timeout)
-    yield "At most", counted(query.max_rows, "row")
+    if query.derivation is None:
+        yield "Time limit", format_duration(query.timeout)
+        yield "At most", counted(query.max_rows, "row")
+    else:
+        yield "Computed as", query.derivation.text
+        yield "Inputs", ", ".join(one.words for one in query.derivation.inputs)
     needs = ", ".join(sorted(str(column) for column in query.needs))
     if needs:
         yield "Needs", needs
@@ -128,5 +132,7 @@ def _facts(view: QueryView) -> Iterator[tuple[str, str]]:
 
 
 def _origin(query: Query) -> str:
+    if query.derivation is not None:
+        return query.source.name
     kind = "shipped with the monitor" if query.shipped else "a file of your own"
     return f"{query.source.name}, {kind}"

@@ -214,6 +214,8 @@ def _cadence(view: QueryView) -> str:
     if isinstance(query.walk, Sweep):
         return sweep_cadence(query.walk, view.position)
     schedule = view.paced.query.schedule
+    if query.derivation is not None:
+        return f"{query.derivation.text}, {schedule.words}"
     if schedule == query.schedule:
         return schedule.words
     return f"{schedule.words} (stretched)"

@@ -60,8 +60,9 @@ def target_page_of(
     """Describe a target; `alerts` are those that are active on it, as the page shows them."""
     row = target_row(view, scene.snapshot, scene.now)
     views = scene.snapshot.views_of(row.name)
+    shown = scene.snapshot.shown_views_of(row.name)
     rows = sorted(
-        (query_row(one, scene.now) for one in views), key=lambda one: one.tone == "ok"
+        (query_row(one, scene.now) for one in shown), key=lambda one: one.tone == "ok"
     )
     return TargetPage(
         now=scene.now,

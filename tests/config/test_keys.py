@@ -14,6 +14,7 @@ from typing import Any, get_args
 import pytest
 
 from monitor.config import load
+from monitor.config.queries.derived_schemas import DerivedInputSchema, DerivedSchema
 from monitor.config.queries.schema import (
     ApplicationColumnsSchema,
     CursorSchema,
@@ -57,6 +58,7 @@ metrics = {{ m = {_METRIC} }}
 rules = {{ R = {_RULE} }}
 """
 _SQL = "SELECT :low AS x"
+_SQL_OF_PLANS = "SELECT 'pro' AS plan, 'low' AS state, 1 AS x"
 _OF_ONE = frozenset({"words", "states", "constant", "histogram", "aggregate"})
 """What a metric has only where its query is one statement."""
 _WALKS = {
@@ -108,6 +110,20 @@ def _load_below(before: str) -> Callable[[Folder, str], Config]:
             )
             folder.query(name, metric, _SQL)
         return folder.load(before + lines)
+
+    return load_lines
+
+
+def _load_derived(before: str) -> Callable[[Folder, str], Config]:
+    """Return what loads a table of a derived value, beside a query whose metric has a label."""
+
+    def load_lines(folder: Folder, lines: str) -> Config:
+        metric = '{ help = "h", value = "x", labels = ["plan", "state"] }'
+        folder.query(
+            "by_plan", f'summary = "s"\n[metrics]\nplans = {metric}\n', _SQL_OF_PLANS
+        )
+        targets = TARGET + TARGET.replace("main", "second")
+        return _load_below(targets + before)(folder, lines)
 
     return load_lines
 
@@ -193,6 +209,7 @@ TABLES = {
                 "load": "{ share = 0.5 }",
                 "contract": '{ app_sql = ["app"] }',
                 "deploys": '{ max = "7m" }',
+                "derived": '{ d = { help = "h", value = "a", inputs = { a = "m" } } }',
             },
         ),
         load=_load_root,
@@ -380,6 +397,55 @@ TABLES = {
         load=_load_below(TARGET + "[deploys]\n"),
         values_in=lambda config: [config.deploys],
     ),
+    "derived.NAME": Table(
+        DerivedSchema,
+        samples=(
+            {
+                "help": '"h"',
+                "value": '"a / 7"',
+                "inputs": '{ a = "plans" }',
+                "labels": "[]",
+                "aggregate": '"max"',
+                "targets": '["main"]',
+                "max_age": '"7m"',
+                "rules": '{ Q = { above = 7, severity = "info", summary = "s" } }',
+            },
+            {
+                "help": '"h"',
+                "value": '"a"',
+                "inputs": '{ a = "plans" }',
+                "enabled": "false",
+            },
+            {
+                "help": '"h"',
+                "value": '"a"',
+                "inputs": '{ a = "plans" }',
+                "labels": '["plan"]',
+                "aggregate": '"min"',
+            },
+        ),
+        load=_load_derived("[derived.sample]\n"),
+        values_in=lambda config: [
+            job.query.derived_by for job in config.derived if job.query.name == "sample"
+        ],
+    ),
+    "derived.NAME.inputs.NAME": Table(
+        DerivedInputSchema,
+        samples=(
+            {
+                "metric": '"plans"',
+                "target": '"main"',
+                "where": '{ plan = "pro" }',
+                "absent": "7",
+            },
+        ),
+        load=_load_derived(
+            '[derived.sample]\nhelp = "h"\nvalue = "a"\naggregate = "sum"\n[derived.sample.inputs.a]\n'
+        ),
+        values_in=lambda config: [
+            one for job in config.derived for one in job.query.derived_by.inputs
+        ],
+    ),
     "NAME.toml": Table(
         QuerySchema,
         samples=(
@@ -422,9 +488,12 @@ TABLES = {
         ),
         load=_load_query(""),
         values_in=_queries,
-        # By the query's files, by its target, and by what it is to be compared with.
+        # By the query's files, by its target, and by what it is to be compared with or computed from.
         derived=frozenset(
-            {"shipped", "variants", "time_zone", "local_time", "contract"}
+            {
+                *("shipped", "variants", "time_zone", "local_time"),
+                *("contract", "derivation"),
+            }
         ),
     ),
     "NAME.toml: cursor": Table(

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from monitor.model.application import Contract
+from monitor.model.derivations import Derivation
+from monitor.model.expressions import Constant
 from monitor.model.for_each import ForEach
 from monitor.model.load_limits import LoadLimits
 from monitor.model.process_settings import (
@@ -83,6 +85,7 @@ QUERY: Mapping[str, tuple[str, Any]] = {
     "time_zone": (ANSWER, "+09:00"),
     "local_time": (ANSWER, ("NOW()",)),
     "for_each": (ANSWER, ForEach("name", "shop", 9, ("name",))),
+    "derivation": (ANSWER, Derivation(Constant(9.0), "9", ())),
 }
 
 

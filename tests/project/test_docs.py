@@ -21,6 +21,7 @@ from starlette.routing import Route
 from monitor.alerting.configured import empty_snapshot
 from monitor.cli import commands
 from monitor.config import load, schema
+from monitor.config.queries import derived_schemas
 from monitor.config.queries import schema as query_schema
 from monitor.config.queries.parameters import BUILT_IN
 from monitor.config.queries.rule_texts import TEXT_NAMES
@@ -145,6 +146,8 @@ HEADINGS: dict[str, type[Schema]] = {
     "`[load]`": schema.LoadSchema,
     "`[log]`": schema.LogSchema,
     "`[deploys]`": schema.DeploysSchema,
+    "`[derived.NAME]`": derived_schemas.DerivedSchema,
+    "`inputs` of a derived value": derived_schemas.DerivedInputSchema,
     "Top of NAME.toml": query_schema.QuerySchema,
     "`[metrics.NAME]`": query_schema.MetricSchema,
     "`[metrics.NAME]`, a stateset": query_schema.StatesetSchema,
@@ -181,6 +184,7 @@ def test_every_table_of_the_files_has_a_section() -> None:
     }
     receivers = {ReceiverSchema, *(kind.schema for kind in KINDS.values())}
     found = shapes_in(schema) | shapes_in(query_schema) | receivers
+    found |= shapes_in(derived_schemas)
     assert found == {*HEADINGS.values(), *own}
 
 

@@ -323,6 +323,9 @@ class Harness:
     def on_result(self, update: Update) -> None:
         """Hear of a result."""
 
+    def on_derived(self, result: Result) -> None:
+        """Hear what a derived value came to."""
+
     def on_missed(self, job: Job, count: int) -> None:
         """Hear of runs that were due and not made."""
         self.heard.append(f"{job.query.name} missed {count}")

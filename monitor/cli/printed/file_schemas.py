@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from monitor.config import schema as files
+from monitor.config.queries import derived_schemas as values
 from monitor.config.queries import schema as queries
 from monitor.notify.kinds import KINDS
 from monitor.timing.durations import format_duration
@@ -83,7 +84,17 @@ def config_schema() -> Json:
     properties["receivers"] = _named({"anyOf": kinds})
     properties["queries"] = _named(_partial(_query()))
     properties["rules"] = _named(_partial(_rule()))
+    properties["derived"] = _named(_derived())
     return {"$schema": DIALECT, "title": "token-monitor's config.toml", **root}
+
+
+def _derived() -> Json:
+    """Return the schema of a derived value: its inputs are names of metrics, or tables."""
+    derived = _of(values.DerivedSchema)
+    inputs = {"anyOf": [{"type": "string"}, _of(values.DerivedInputSchema)]}
+    derived["properties"]["inputs"] = _named(inputs)
+    derived["properties"]["rules"] = _named(_rule())
+    return derived
 
 
 def _target() -> Json:

@@ -6,6 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from monitor.config.queries.derived import (
+    UnboundDerived,
+    derived_sections,
+    read_derived,
+)
+from monitor.config.queries.derived_inputs import KnownMetrics
 from monitor.config.queries.deriving import (
     Derived,
     DeriveNeeds,
@@ -40,6 +46,20 @@ class Library:
     """Which parameters each query declares, also one with problems."""
     own_rules: tuple[Rule, ...]
     notices: tuple[str, ...]
+    derived: tuple[UnboundDerived, ...] = ()
+
+    @property
+    def all_queries(self) -> tuple[UnboundQuery, ...]:
+        """Return those that could be read, and what is derived from them."""
+        return (*self.queries.values(), *(one.query for one in self.derived))
+
+    @property
+    def shared_rules(self) -> dict[str, str]:
+        """Return the rules that are the same on all targets, each with what it is."""
+        about = {rule.name: "about the monitor itself" for rule in self.own_rules}
+        for one in self.derived:
+            about.update(dict.fromkeys(one.rule_names, "of a derived value"))
+        return about
 
     @property
     def is_partial(self) -> bool:
@@ -120,10 +140,14 @@ def read_library(
         queries[name] = read.leaving_out(parts)
     # A query that is switched off takes no name from one that is on.
     enabled = [query for query in queries.values() if query.enabled]
+    known = KnownMetrics.of(enabled, sections, files, config.at("derived").data)
+    derived = read_derived(config, known, overrides, base, problems)
+    enabled += [one.query for one in derived if one.query.is_runnable]
     check_unique(enabled, own.at("rules").data.keys(), problems)
-    names = _rule_names(sections.values())
+    with_rules = [*sections.values(), *derived_sections(config)]
+    names = _rule_names(with_rules)
     if len(sections) == len(files):  # else a rule may be in a file that was not read
-        _check_rule_overrides(config, [*sections.values(), own], problems)
+        _check_rule_overrides(config, [*with_rules, own], problems)
         own_names = own.at("rules").data.keys()
         check_relations(enabled, names, own_names, problems)
     return Library(
@@ -136,6 +160,7 @@ def read_library(
             *lost_parts(found_queries.replaced, sections),
             *_shortened(queries.values()),
         ),
+        derived=derived,
     )
 
 
