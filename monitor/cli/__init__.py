@@ -39,7 +39,8 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
     {
         "run": CommandEntry("Watch the targets: the daemon.", USAGE),
         "init": CommandEntry(
-            "Write a configuration for one database, and try it; exit 1: not let in yet."
+            "Write a configuration for one database, and try it; exit 1: not let in yet.",
+            USAGE,
         ),
         "check": CommandEntry(
             "Run queries once, now; exit 0 ok, 1 warning, 2 critical, 3 could not tell.",

@@ -22,6 +22,7 @@ from monitor.web.web_config import load_web_config
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 _TIMEOUT_SECONDS = 3.0
+_END = "-----END CERTIFICATE-----"
 """The answer needs no database: who takes longer is not healthy."""
 _MAX_BYTES = 100_000
 
@@ -143,7 +144,9 @@ def _use_certificate(context: ssl.SSLContext, web: Web, *, is_trusted: bool) -> 
         if tls is None:
             return
         if is_trusted:
-            context.load_verify_locations(tls.cert_file)
+            # The first one alone: those behind it are of authorities, which sign others too.
+            first = tls.cert_file.read_text("ascii").partition(_END)
+            context.load_verify_locations(cadata="".join(first[:2]))
         # Where clients must show a certificate, the daemon's own is one that its authority may have signed.
         if tls.client_ca_file is not None:
             load_key_pair(context, tls.cert_file, tls.key_file)

@@ -12,7 +12,12 @@ from monitor.alerting.query_view import QueryStatus
 from monitor.cli import OK
 from monitor.cli.alerts import alert_lines
 from monitor.cli.names import offer_rules, offer_targets
-from monitor.cli.options import CommonOptions, all_rule_names, with_common_options
+from monitor.cli.options import (
+    CommonOptions,
+    all_rule_names,
+    selected_targets,
+    with_common_options,
+)
 from monitor.cli.output import echo, first_lines, label_pairs, plain
 from monitor.config.toml.problems import near_miss
 from monitor.model.alerts import Alert
@@ -47,6 +52,9 @@ def command(alert: str, target: str | None, common: CommonOptions) -> int:
     names = all_rule_names(config)
     if alert not in names:
         raise click.UsageError(f'no rule "{alert}"{near_miss(alert, names)}')
+    selected_targets(
+        config, target
+    )  # a name that is not there would be an empty answer
     with open_reader(config.state.directory) as reader:
         for line in explained(config, reader, alert, target):
             echo(plain(line))

@@ -44,6 +44,8 @@ class FilesBeside:
         # Python's glob takes no absolute pattern: that one goes from the root on.
         anchor = Path(pattern).anchor
         base = Path(anchor) if anchor else self._base
+        if pattern == anchor:
+            return ()  # a folder alone is no file
         found = [
             path for path in base.glob(pattern.removeprefix(anchor)) if path.is_file()
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import stat
@@ -16,7 +17,7 @@ from monitor.cli.options import CommonOptions, with_common_options
 from monitor.cli.output import echo
 from monitor.config import load
 from monitor.database import Database
-from monitor.model.errors import TargetError
+from monitor.model.errors import ConfigError, TargetError
 from monitor.model.settings import Config
 from monitor.model.targets import Target
 from monitor.notify.kinds import KINDS
@@ -71,12 +72,13 @@ def command(
     path = common.config_path
     if path.exists():
         raise click.UsageError(f"{path} is there already, and is left as it is")
+    if host is not None and unix_socket is not None:
+        raise click.UsageError("give --host or --unix-socket, not both")
     place = Place(host, port, unix_socket or _found_socket(host), user, database)
+    config = _written(path, place)
     password = path.parent / _SECRET
     _make_password(password)
-    path.write_text(_text(place), encoding="utf-8")
     echo(f"written: {path}, and the password of {user} in {password}")
-    config = load(path, os.environ, KINDS)
     (target,) = config.targets
     fault = _fault(target)
     if fault:
@@ -84,6 +86,21 @@ def command(
     echo(f"\n{target.name} lets {user} in. Next:\n")
     _show_next(path)
     return OK
+
+
+def _written(path: Path, place: Place) -> Config:
+    """Write the configuration and load it; where it cannot be used nothing is left of it."""
+    path.write_text(_text(place), encoding="utf-8")
+    try:
+        return load(path, os.environ, KINDS)
+    except ConfigError:
+        path.unlink()
+        raise
+
+
+def _quoted(text: str) -> str:
+    """Write a text as TOML: as JSON, but for the one character that JSON leaves as it is."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _found_socket(host: str | None) -> str | None:
@@ -115,16 +132,17 @@ def _make_password(path: Path) -> None:
 
 
 def _text(place: Place) -> str:
-    where = f'unix_socket = "{place.unix_socket}"\n'
     if place.unix_socket is None:
-        where = f'host = "{place.host}"\nport = {place.port}\n'
+        where = f"host = {_quoted(place.host or '')}\nport = {place.port}\n"
+    else:
+        where = f"unix_socket = {_quoted(place.unix_socket)}\n"
     return (
         "# Every key there is: docs/configuration.md; check this file: token-monitor validate --connect\n"
         "[targets.main]\n"
         f"{where}"
-        f'user = "{place.user}"\n'
+        f"user = {_quoted(place.user)}\n"
         f'password_file = "{_SECRET}"\n'
-        f'database = "{place.database}"\n'
+        f"database = {_quoted(place.database)}\n"
         "\n"
         "# Who is told; without a receiver alerts are in the log, on the page and in /metrics.\n"
         "#[receivers.oncall]\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import click
+import yaml
 
 from monitor.cli import OK
 from monitor.cli.options import CommonOptions, with_common_options
@@ -12,6 +13,7 @@ from monitor.cli.output import echo
 
 MAX_BYTES = 72
 """bcrypt looks at no more of a password."""
+_ONE_LINE = 10_000
 COST = 10
 """About 70 ms for each look, as the exporter-toolkit's own: what guesses has to pay it too."""
 
@@ -32,7 +34,9 @@ def command(
     if not name.strip() or ":" in name:
         raise click.UsageError(f'"{name}" cannot be a user: a name without a colon')
     given = _password()
-    echo(f"{name}: {bcrypt.hashpw(given, bcrypt.gensalt(COST)).decode()}")
+    hashed = bcrypt.hashpw(given, bcrypt.gensalt(COST)).decode()
+    # A name that YAML would read as something else, such as 007 or on, comes in quotes.
+    echo(yaml.safe_dump({name: hashed}, allow_unicode=True, width=_ONE_LINE).rstrip())
     return OK
 
 

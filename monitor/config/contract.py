@@ -52,8 +52,11 @@ def read_settings(
     checked = validate(ContractSchema, table, problems)
     if "app_sql" in table.data and not checked.app_sql:
         problems.add(table.origin("app_sql"), "is empty; allowed: a list of folders")
+    folders = [folder for folder in checked.app_sql if "\0" not in folder]
+    if len(folders) < len(checked.app_sql):
+        problems.add(table.origin("app_sql"), "has a NUL, which is in no path")
     return ContractSettings(
-        directories=tuple(base / directory for directory in checked.app_sql),
+        directories=tuple(base / folder for folder in folders),
         ignored=tuple(checked.app_ignore),
         interval=checked.interval,
     )

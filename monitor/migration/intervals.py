@@ -9,7 +9,7 @@ from typing import Final
 from monitor.config.toml.problems import Origin
 from monitor.migration.report import ImportReport
 from monitor.timing.crontab import read_crontab
-from monitor.timing.durations import format_duration
+from monitor.timing.durations import LONGEST, format_duration
 
 DEFAULT_INTERVAL: Final = timedelta(minutes=1)
 AT_EACH_SCRAPE: Final = 'it ran at each scrape, here each minute: interval = "1m"'
@@ -35,12 +35,19 @@ _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 def read_interval(text: str) -> timedelta | None:
     """Return a duration of Go, of Prometheus, or in seconds; None where it is none."""
     if re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", text):
-        return timedelta(seconds=float(text))
+        return _timedelta_of(float(text))
     if _DURATION.fullmatch(text) is None:
         return None
     seconds = 0.0
     for number, unit in _PART.findall(text):
         seconds += float(number) * _SECONDS[unit]
+    return _timedelta_of(seconds)
+
+
+def _timedelta_of(seconds: float) -> timedelta | None:
+    """Return so many seconds; None where nobody can mean as many."""
+    if seconds > LONGEST.total_seconds():
+        return None
     return timedelta(seconds=seconds)
 
 

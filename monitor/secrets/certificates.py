@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Final
+
+_OF_OPENSSL: Final = b"BEGIN TRUSTED CERTIFICATE"
 
 _MAX_BYTES = 1 << 20
 
@@ -33,8 +36,14 @@ def end_of_certificate_in(file: Path) -> datetime | None:
 
 
 def validity(file: Path) -> Iterator[tuple[datetime, datetime]]:
-    """Read from when to when (UTC) each certificate of a PEM file is valid; ValueError without any."""
+    """Read from when to when (UTC) each certificate of a PEM file is valid; ValueError without any.
+
+    OpenSSL's own form, `TRUSTED CERTIFICATE`, is taken by it and not by who reads dates: they are not known then.
+    """
     from cryptography import x509  # as above
 
-    for certificate in x509.load_pem_x509_certificates(file.read_bytes()):
+    content = file.read_bytes()
+    if _OF_OPENSSL in content:
+        return
+    for certificate in x509.load_pem_x509_certificates(content):
         yield certificate.not_valid_before_utc, certificate.not_valid_after_utc

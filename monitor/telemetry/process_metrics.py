@@ -7,6 +7,7 @@ import os
 import platform
 import resource
 import sys
+import time
 import weakref
 from contextlib import ExitStack
 from pathlib import Path
@@ -104,15 +105,12 @@ class ProcessMetrics:
 
 def _started_at() -> float:
     """Return when the process started, from the boot of the system and the ticks until then."""
-    boot = next(
-        line.split()[1]
-        for line in Path("/proc/stat").read_text(encoding="ascii").splitlines()
-        if line.startswith("btime ")
-    )
+    # Not from /proc/stat, which a service manager may hide (ProcSubset=pid).
+    boot = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     # The name of the process, in parentheses, may have blanks in it.
     stat = (_PROC / "stat").read_text(encoding="utf-8", errors="replace")
     ticks = stat.rpartition(")")[2].split()[19]
-    return float(boot) + int(ticks) / os.sysconf("SC_CLK_TCK")
+    return boot + int(ticks) / os.sysconf("SC_CLK_TCK")
 
 
 def _format(is_openmetrics: bool) -> str:  # noqa: FBT001 - one for each

@@ -17,6 +17,8 @@ _UNITS = {
 }
 # Nobody reads 90d more easily as 12w6d.
 _WRITTEN_UNITS = ("d", "h", "m", "s", "ms")
+LONGEST = timedelta(days=36_500)
+"""A hundred years: what is longer is a mistake, and no instant is that far from now."""
 _DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]+){unit})?" for unit in _UNITS))
 
 
@@ -31,6 +33,8 @@ def parse_duration(text: str) -> timedelta:
     milliseconds = 0
     for unit, count in match.groupdict("0").items():
         milliseconds += int(count) * _UNITS[unit]
+    if milliseconds > LONGEST / timedelta(milliseconds=1):
+        raise ValueError(f'"{text}" is longer than a hundred years')
     return timedelta(milliseconds=milliseconds)
 
 

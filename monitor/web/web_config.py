@@ -178,6 +178,12 @@ class _Check:
 
     def users(self, section: Mapping[Any, Any]) -> dict[str, str]:
         """Return the users with their hashes."""
+        for name in section:
+            if not isinstance(name, str):
+                self._refuse(
+                    f"{USERS}.{name}",
+                    "is not text as YAML reads it; put the name in quotes",
+                )
         # The text of a value is not shown: it may be a password that somebody wrote by mistake.
         return self._texts(USERS, section, _is_user, "must be a bcrypt hash")
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import stat
+import tomllib
 from pathlib import Path
+
+import pytest
 
 from monitor.demo.mariadb import PrivateMariaDB
 from tests.acceptance.program import run_command
@@ -57,3 +60,32 @@ def test_without_a_database_nothing_is_written(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "--database" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--host", "http://127.0.0.1"), "targets.main.host"),
+        (("--host", "h", "--unix-socket", "/s"), "not both"),
+    ],
+    ids=["a URL", "two places"],
+)
+def test_what_cannot_be_used_is_refused_and_nothing_is_left_of_it(
+    tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    config = tmp_path / "config.toml"
+    done = run_command("init", "--database", "app", *options, "--config", str(config))
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_with_quotes_in_it_is_written_as_it_is(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    name = 'my"db\\'
+    run_command(
+        *("init", "--database", name, "--host", "127.0.0.1", "--port", "1"),
+        *("--config", str(config)),
+    )
+    document = tomllib.loads(config.read_text(encoding="utf-8"))
+    assert document["targets"]["main"]["database"] == name

@@ -40,3 +40,12 @@ def test_what_cannot_be_a_user_is_refused(name: str, given: str, said: str) -> N
     assert done.exit_code == USAGE
     assert said in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("name", ["007", "on", "~", "1e3", "#ops", "null", "é"])
+def test_a_name_that_yaml_would_read_as_something_else_stays_the_name(
+    name: str,
+) -> None:
+    done = asked(name, PASSWORD)
+    assert list(yaml.safe_load(done.stdout)) == [name]
+    assert len(done.stdout.splitlines()) == 1

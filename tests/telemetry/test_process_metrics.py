@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,18 @@ def test_what_was_opened_to_read_of_it_is_closed_or_goes_with_it() -> None:
     ProcessMetrics()
     gc.collect()
     assert len(set(Path("/proc/self/fd").iterdir()) - before) == 0
+
+
+def test_nothing_of_the_system_is_read_that_a_service_manager_may_hide() -> None:
+    """`ProcSubset=pid` leaves of /proc the processes alone: as here, where their files are all that is opened."""
+    opened: list[str] = []
+
+    def note(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open" and str(arguments[0]).startswith("/proc"):
+            opened.append(str(arguments[0]))
+
+    sys.addaudithook(note)
+    lines = ours()
+    assert any(line.startswith("process_start_time_seconds ") for line in lines)
+    assert opened
+    assert [path for path in opened if not path.startswith("/proc/self/")] == []

@@ -41,6 +41,9 @@ def test_an_empty_file_asks_for_nothing(tmp_path: Path) -> None:
     assert load_web_config(file_with(tmp_path, "")) == WebConfig()
 
 
+HASH = "$2b$10$" + "a" * 53
+
+
 @pytest.mark.parametrize(
     ("text", "problems"),
     [
@@ -67,6 +70,13 @@ def test_an_empty_file_asks_for_nothing(tmp_path: Path) -> None:
                 "web.yml: basic_auth_users.alice: must be a bcrypt hash",
                 "web.yml: basic_auth_users.bob: must be a bcrypt hash",
                 "web.yml: basic_auth_users.carol: must be a bcrypt hash",
+            ],
+        ),
+        (
+            f"basic_auth_users: {{007: '{HASH}', on: '{HASH}', '008': '{HASH}'}}",
+            [
+                "web.yml: basic_auth_users.7: is not text as YAML reads it; put the name in quotes",
+                "web.yml: basic_auth_users.True: is not text as YAML reads it; put the name in quotes",
             ],
         ),
         (
@@ -106,6 +116,7 @@ def test_an_empty_file_asks_for_nothing(tmp_path: Path) -> None:
         "text",
         "unknown",
         "passwords",
+        "names",
         "tls",
         "headers",
         "header list",
