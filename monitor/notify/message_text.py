@@ -57,7 +57,7 @@ class AlertText:
     def evidence_lines(self) -> Iterator[str]:
         """Write each row of the evidence."""
         for row in self.evidence:
-            yield ", ".join(f"{name} {_cell_text(cell)}" for name, cell in row.items())
+            yield ", ".join(f"{name} {cell_text(cell)}" for name, cell in row.items())
 
 
 def alert_text(
@@ -153,5 +153,6 @@ def _links(alert: Alert, external_url: str) -> tuple[tuple[str, str], ...]:
     return tuple((text, address) for text, address in named if address)
 
 
-def _cell_text(cell: object) -> str:
+def cell_text(cell: object) -> str:
+    """Write a cell of the evidence as people read it."""
     return "NULL" if cell is None else str(cell)

@@ -8,29 +8,18 @@ from email.headerregistry import HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
-from html import escape
-from types import MappingProxyType
 from typing import Final
 
 from monitor.model.alerts import Notification
-from monitor.model.settings import Severity
 from monitor.model.wording import shortened
+from monitor.notify.email.html import MAX_TEXT, as_html, facts_of
 from monitor.notify.email.settings import EmailSettings
 from monitor.notify.message_text import AlertText, alert_text, title
 from monitor.notify.plain_text import is_code, joined
 
 # Bounds of our own: a mail that people still read, and that every server takes.
 _MAX_ALERTS: Final = 50
-_MAX_TEXT: Final = 4000
 _MAX_SUBJECT: Final = 200
-_COLORS: Final = MappingProxyType(
-    {
-        Severity.CRITICAL: "#b00020",
-        Severity.WARNING: "#a06000",
-        Severity.INFO: "#205090",
-    }
-)
-_RESOLVED_COLOR: Final = "#107040"
 
 
 def mail_of(
@@ -38,7 +27,7 @@ def mail_of(
 ) -> EmailMessage:
     """Make the mail; the same at each attempt, so that its id shows that it came before."""
     texts = [
-        alert_text(alert, notification, external_url, max_length=_MAX_TEXT)
+        alert_text(alert, notification, external_url, max_length=MAX_TEXT)
         for alert in notification.alerts[:_MAX_ALERTS]
     ]
     left_out = len(notification.alerts) - len(texts)
@@ -47,7 +36,8 @@ def mail_of(
     # All mails about one rule and target are one conversation.
     group_id = _digest(notification.receiver, _group_text(notification.group))
     message = EmailMessage(policy=_policy())
-    message["Subject"] = shortened(title(notification), _MAX_SUBJECT)
+    subject = shortened(title(notification), _MAX_SUBJECT)
+    message["Subject"] = subject
     message["From"] = settings.sender
     message["To"] = ", ".join(settings.to)
     message["Date"] = format_datetime(notification.created_at)
@@ -58,9 +48,8 @@ def mail_of(
     message["Auto-Submitted"] = "auto-generated"
     # Quoted-printable: 7 bits, and no line longer than the protocol allows.
     message.set_content(_as_text(texts, left_out), cte="quoted-printable")
-    message.add_alternative(
-        _as_html(texts, left_out), subtype="html", cte="quoted-printable"
-    )
+    html = as_html(texts, left_out, subject=subject)
+    message.add_alternative(html, subtype="html", cte="quoted-printable")
     message.set_boundary(f"={_digest('boundary', notification.key)}=")
     return message
 
@@ -98,7 +87,7 @@ def _as_text(alerts: Sequence[AlertText], left_out: int) -> str:
 
 
 def _alert_as_text(alert: AlertText) -> str:
-    lines = [alert.summary, _facts(alert)]
+    lines = [alert.summary, facts_of(alert)]
     if alert.labels:
         lines.append(f"labels: {joined(alert.labels, ', ')}")
     if alert.description:
@@ -112,49 +101,4 @@ def _alert_as_text(alert: AlertText) -> str:
         lines.append("evidence:")
         lines.extend(f"  {row}" for row in alert.evidence_lines)
     lines.extend(f"{text}: {address}" for text, address in alert.links)
-    return "\n".join(shortened(line, _MAX_TEXT) for line in lines)
-
-
-def _as_html(alerts: Sequence[AlertText], left_out: int) -> str:
-    blocks = [_alert_as_html(alert) for alert in alerts]
-    if left_out:
-        blocks.append(f"<p>and {left_out} more</p>")
-    content = "\n<hr>\n".join(blocks)
-    return f"<!DOCTYPE html>\n<html><body>\n{content}\n</body></html>\n"
-
-
-def _alert_as_html(alert: AlertText) -> str:
-    color = _COLORS[alert.severity] if alert.is_firing else _RESOLVED_COLOR
-    lines = [
-        f'<h3 style="color: {color}">{_html(alert.summary)}</h3>',
-        f"<p>{_html(_facts(alert))}</p>",
-    ]
-    if alert.description:
-        lines.append(f"<p>{_html(alert.description)}</p>")
-    if alert.labels:
-        lines.append(f"<p><code>{_html(joined(alert.labels, ', '))}</code></p>")
-    for name, text in alert.notes:
-        lines.append(f"<p>{_html(name)}</p>{_pre(text)}")
-    if alert.evidence:
-        rows = "\n".join(shortened(row, _MAX_TEXT) for row in alert.evidence_lines)
-        lines.append(f"<p>evidence</p>{_pre(rows)}")
-    if alert.links:
-        links = [
-            f'<a href="{escape(address)}">{_html(text)}</a>'
-            for text, address in alert.links
-        ]
-        lines.append(f"<p>{' · '.join(links)}</p>")
-    return "\n".join(lines)
-
-
-def _facts(alert: AlertText) -> str:
-    return f"{alert.status_line}, {alert.severity}, value {alert.value}"
-
-
-def _pre(text: str) -> str:
-    # One line of SQL can be longer than any screen.
-    return f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{escape(text)}</pre>'
-
-
-def _html(text: str) -> str:
-    return escape(shortened(text, _MAX_TEXT))
+    return "\n".join(shortened(line, MAX_TEXT) for line in lines)

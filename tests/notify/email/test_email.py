@@ -28,7 +28,20 @@ from tests.notify.email.mail_end import MailEnd, Reply, mail_end
 from tests.notify.far_end import START, alert, until
 from tests.support.servers import free_port
 
+CELL = "border: 1px solid #c0c0c0; padding: 2px 8px; text-align: left"
 PRE = '<pre style="white-space: pre-wrap; overflow-wrap: anywhere">'
+
+
+def bar(color: str) -> str:
+    """Return how an alert of this colour begins."""
+    style = f"border-left: 4px solid {color}; padding-left: 12px; margin-bottom: 24px"
+    return f'<div style="{style}">\n'
+
+
+def cell(tag: str, text: str) -> str:
+    return f'<{tag} style="{CELL}">{text}</{tag}>'
+
+
 ONE = "oncall@example.com"
 TWO = "boss@example.com"
 PASSWORD = "pass wörd-s3cret"
@@ -126,19 +139,24 @@ def test_the_whole_mail() -> None:
         f"Alert: {links[1]}\n"
     )
     assert html.get_content() == (
-        "<!DOCTYPE html>\n<html><body>\n"
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        "<title>[critical] Low main: pro is low</title></head>\n"
+        '<body style="font-family: sans-serif">\n'
+        f"{bar('#b00020')}"
         '<h3 style="color: #b00020">pro is low</h3>\n'
         "<p>firing, since 2026-11-22 13:58:00 UTC, critical, value 9</p>\n"
         "<p>Nothing is left.\nLook at the refills.</p>\n"
         "<p><code>plan=pro, severity=critical, target=main</code></p>\n"
-        f"<p>evidence</p>{PRE}user_id 7, balance NULL</pre>\n"
+        '<table style="border-collapse: collapse">\n'
+        f"<tr>{cell('th', 'user_id')}{cell('th', 'balance')}</tr>\n"
+        f"<tr>{cell('td', '7')}{cell('td', 'NULL')}</tr>\n</table>\n"
         f'<p><a href="{links[0]}">Alert</a> · <a href="https://wiki.example.com/low">Runbook</a></p>\n'
-        "<hr>\n"
+        f"</div>\n{bar('#107040')}"
         '<h3 style="color: #107040">Over after 1m: basic is low</h3>\n'
         "<p>resolved after 1m, warning, value 9</p>\n"
         "<p><code>plan=basic, severity=warning, target=main</code></p>\n"
         f"<p>peak</p>{PRE}12</pre>\n"
-        f'<p><a href="{links[1]}">Alert</a></p>\n'
+        f'<p><a href="{links[1]}">Alert</a></p>\n</div>\n'
         "</body></html>\n"
     )
 
@@ -230,6 +248,12 @@ def test_hostile_texts_stay_texts(text: str) -> None:
     assert max(map(len, envelope.content.split(b"\r\n"))) < 998
     plain, html = (part.get_content() for part in message.iter_parts())
     assert "<script" not in html
+    tags = set(re.findall(r"<(\w+)", html))
+    # None of them makes a program load anything.
+    assert tags <= {
+        *("html", "head", "meta", "title", "body", "div", "h3", "p", "code", "pre"),
+        *("table", "tr", "th", "td", "a"),
+    }
     assert "<a href='java" not in html
     assert "value +Inf" in plain
     assert "\x1b" not in plain
@@ -241,7 +265,8 @@ def test_many_alerts_are_counted_and_not_all_written() -> None:
         plain, html = (
             part.get_content() for part in server.mails[0].message.iter_parts()
         )
-    assert plain.count("is low") == html.count("is low") == 50
+    body = html.partition("<body")[2]
+    assert plain.count("is low") == body.count("is low") == 50
     assert plain.endswith("\n\nand 10 more\n")
 
 
