@@ -132,13 +132,15 @@ def known_rules(snapshot: Snapshot, config: Config | None) -> dict[str, KnownRul
     return known
 
 
-def group_of(alerts: Sequence[Alert], context: PageContext) -> AlertGroup:
+def group_of(
+    alerts: Sequence[Alert], context: PageContext, *, max_rows: int = MAX_GROUP_ROWS
+) -> AlertGroup:
     """Describe the alerts of one rule; `alerts` has the worst first, and at least one."""
     worst = alerts[0]
     differing = differing_labels(alerts)
     oldest = min(alerts, key=lambda alert: alert.active_at)
     texts = _texts(worst, oldest, context)
-    shown = _shown(alerts, context.asked)
+    shown = _shown(alerts, context.asked, min(max_rows, MAX_GROUP_ROWS))
     rows = [_row(alert, tuple(differing), oldest, context) for alert in shown]
     shared = shared_labels(worst, differing)
     return AlertGroup(
@@ -184,9 +186,9 @@ def _summary(alerts: Sequence[Alert], known: KnownRule | None) -> str:
     return f"Over: {summary}"
 
 
-def _shown(alerts: Sequence[Alert], asked: str) -> list[Alert]:
+def _shown(alerts: Sequence[Alert], asked: str, count: int) -> list[Alert]:
     """Return the worst, and the one that the address asks for wherever it comes."""
-    worst, others = alerts[:MAX_GROUP_ROWS], alerts[MAX_GROUP_ROWS:]
+    worst, others = alerts[:count], alerts[count:]
     return [*worst, *(alert for alert in others if alert.fingerprint == asked)]
 
 

@@ -20,6 +20,7 @@ from monitor.web.banners import Troubles
 from monitor.web.deploys import RefusedRequest, begin_of, deploys_json, end_of
 from monitor.web.guards import USER
 from monitor.web.page import page_of
+from monitor.web.page_filter import page_filter
 from monitor.web.page_template import PageTemplate
 from monitor.web.pages import DetailPages
 from monitor.web.views import Scene, Views
@@ -49,13 +50,17 @@ class Answers:
         self._pages = DetailPages(views, self._template)
 
     def page(self, request: Request) -> Response:
-        """Show the page; `?alert=FINGERPRINT` shows that one in any case."""
+        """Show the page, or a part of it; `?alert=FINGERPRINT` shows that one in any case."""
         config = self._views.config()
+        scene = self._scene(request)
+        chosen = page_filter(request.query_params)
         page = page_of(
-            self._scene(request),
+            scene,
             config,
             self._troubles(config),
             asked=request.query_params.get("alert", ""),
+            chosen=chosen,
+            day=self._pages.day_of_only(chosen.target, scene),
         )
         text = self._template.render("page", page, root="")
         return Response(text, media_type="text/html")

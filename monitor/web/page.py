@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
 
 from monitor.alerting.alert_names import WATCHDOG
+from monitor.alerting.contact import TargetView
+from monitor.alerting.query_view import QueryView
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Config
 from monitor.web.alert_groups import (
@@ -21,10 +23,21 @@ from monitor.web.alert_groups import (
 from monitor.web.alert_order import by_rule, newest_first
 from monitor.web.banners import Banner, Troubles, banners_of, deploy_banners
 from monitor.web.headline import KnownRule, headline
+from monitor.web.numbers import (
+    DayLines,
+    NumberTile,
+    PlanTable,
+    TileSource,
+    plan_table,
+    tiles_of,
+)
+from monitor.web.page_filter import EVERY, Choices, PageFilter, choices_of
 from monitor.web.tables import (
     QueryRow,
     ReceiverRow,
     TargetRow,
+    is_query_well,
+    is_target_well,
     query_row,
     receiver_row,
     target_row,
@@ -32,10 +45,15 @@ from monitor.web.tables import (
 from monitor.web.verdict import Verdict, verdict_of
 from monitor.web.views import Scene
 
-MAX_ROWS = 300
+MAX_ROWS = 150
 """More rows than that nobody reads; those without trouble are left out first."""
+MAX_GROUPS = 30
+"""So many groups of alerts are described in a section, the worst; the others are counted."""
+MAX_ALERT_ROWS = 150
+"""So many alerts have a row in a section."""
+_MAX_SAID = 50
+"""So many groups of each kind are put into words for the headline, which names the first of them."""
 
-Row = TypeVar("Row", TargetRow, QueryRow)
 
 _NO_TROUBLES = Troubles()
 # What is in an address may be anything; only what looks like a fingerprint is put on the page.
@@ -52,6 +70,12 @@ class Page:
     active: tuple[AlertGroup, ...]
     muted: tuple[AlertGroup, ...]
     resolved: tuple[AlertGroup, ...]
+    not_described: int
+    """So many active alerts are in none of these groups: there are too many."""
+    tiles: tuple[NumberTile, ...]
+    plans: PlanTable | None
+    choices: tuple[Choices, ...]
+    chosen: PageFilter
     targets: tuple[TargetRow, ...]
     targets_left_out: int
     queries: tuple[QueryRow, ...]
@@ -72,60 +96,106 @@ class _Sections:
     resolved: list[list[Alert]]
 
 
-@dataclass(frozen=True, slots=True)
-class _PageRows(Generic[Row]):
-    shown: tuple[Row, ...]
-    left_out: int
-
-
 def page_of(
     scene: Scene,
     config: Config | None = None,
     troubles: Troubles = _NO_TROUBLES,
     *,
     asked: str = "",
+    chosen: PageFilter = EVERY,
+    day: DayLines | None = None,
 ) -> Page:
     """Put what is known into words.
 
     `config`: for the rules about the monitor itself, and where it is reached from outside. `troubles`: what
     is wrong with the monitor itself. `asked`: the fingerprint of an alert that is shown in any case; what
-    does not look like one is not looked for.
+    does not look like one is not looked for. `chosen`: which part is shown; the headline is of all. `day`:
+    the lines of the target, where only one is shown.
     """
-    snapshot, now = scene.snapshot, scene.now
-    alerts = [alert for alert in snapshot.alerts if alert.name != WATCHDOG]
+    alerts = [alert for alert in scene.snapshot.alerts if alert.name != WATCHDOG]
     context = page_context(scene, config, asked)
-    sections = _sections(alerts, context.rules)
-    verdict = _verdict(scene, sections.active, context.rules, troubles)
+    every = _sections(alerts, context.rules)
+    verdict = _verdict(scene, every.active, context.rules, troubles)
+    sections = _sections(filter(chosen.lets, alerts), context.rules)
     # In this order: an alert that is active keeps its anchor, and one that resolved before gets none.
     anchors: set[str] = set()
     active = _groups(sections.active, context, anchors)
     muted = _groups(sections.muted, context, anchors)
     resolved = _groups(sections.resolved, context, anchors)
     is_shown = any(group.has_asked_for for group in (*active, *muted, *resolved))
-    targets = _trouble_first(
-        target_row(view, snapshot, now) for view in snapshot.targets.values()
-    )
-    queries = _trouble_first(query_row(view, now) for view in snapshot.queries.values())
+    part = _part_of(scene, chosen)
+    source = TileSource(part.queries, scene, part.names, day)
     return Page(
-        now=now,
+        now=scene.now,
         verdict=verdict,
-        banners=(
-            *banners_of(troubles, verdict, now),
-            *deploy_banners(snapshot.deploys),
-        ),
+        banners=_banners(scene, troubles, verdict),
         active=active,
         muted=muted,
         resolved=resolved,
-        targets=targets.shown,
-        targets_left_out=targets.left_out,
-        queries=queries.shown,
-        left_out=queries.left_out,
-        receivers=tuple(
-            receiver_row(view, now) for view in snapshot.receivers.values()
-        ),
+        not_described=_not_described(sections.active, active),
+        tiles=tiles_of(source),
+        plans=plan_table(source),
+        choices=choices_of(chosen, alerts),
+        chosen=chosen,
+        targets=_target_rows(part, scene),
+        targets_left_out=max(0, len(part.targets) - MAX_ROWS),
+        queries=_query_rows(part, scene.now),
+        left_out=max(0, len(part.queries) - MAX_ROWS),
+        receivers=_receiver_rows(scene),
         asked_for=context.asked,
         asked="" if is_shown else context.asked,
     )
+
+
+def _banners(scene: Scene, troubles: Troubles, verdict: Verdict) -> tuple[Banner, ...]:
+    own = banners_of(troubles, verdict, scene.now)
+    return (*own, *deploy_banners(scene.snapshot.deploys))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The targets and queries that the page is about."""
+
+    targets: Sequence[TargetView]
+    queries: Sequence[QueryView]
+
+    @property
+    def names(self) -> list[str]:
+        return [view.target.name for view in self.targets]
+
+
+def _part_of(scene: Scene, chosen: PageFilter) -> _Part:
+    targets, queries = scene.snapshot.targets, scene.snapshot.queries
+    if not chosen.target:
+        return _Part(list(targets.values()), list(queries.values()))
+    shown = [view for name, view in targets.items() if name == chosen.target]
+    on_it = [view for key, view in queries.items() if key[0] == chosen.target]
+    return _Part(shown, on_it)
+
+
+def _target_rows(part: _Part, scene: Scene) -> tuple[TargetRow, ...]:
+    """Describe the targets, those in trouble first."""
+    snapshot, now = scene.snapshot, scene.now
+    ordered = sorted(part.targets, key=lambda view: is_target_well(view, snapshot, now))
+    return tuple(target_row(view, snapshot, now) for view in ordered[:MAX_ROWS])
+
+
+def _query_rows(part: _Part, now: datetime) -> tuple[QueryRow, ...]:
+    """Describe the queries, those in trouble first."""
+    ordered = sorted(part.queries, key=lambda view: is_query_well(view, now))
+    return tuple(query_row(view, now) for view in ordered[:MAX_ROWS])
+
+
+def _receiver_rows(scene: Scene) -> tuple[ReceiverRow, ...]:
+    views = scene.snapshot.receivers.values()
+    return tuple(receiver_row(view, scene.now) for view in views)
+
+
+def _not_described(
+    section: Sequence[Sequence[Alert]], groups: Sequence[AlertGroup]
+) -> int:
+    """Return how many alerts of a section are in none of the groups that are described."""
+    return sum(map(len, section)) - sum(group.size for group in groups)
 
 
 def page_context(
@@ -156,20 +226,31 @@ def _verdict(
     rules: Mapping[str, KnownRule],
     troubles: Troubles,
 ) -> Verdict:
-    said = []
+    said: list[tuple[Sequence[Alert], str]] = []
+    counts: Counter[tuple[str, str]] = Counter()
     for group in active:
-        text = headline(group, rules.get(group[0].name), scene.now)
-        said.append((group, text))
+        kind = (group[0].state, group[0].severity)
+        counts[kind] += 1
+        # The headline names the first of each kind, and counts the others.
+        is_named = counts[kind] <= _MAX_SAID
+        known = rules.get(group[0].name)
+        said.append((group, headline(group, known, scene.now) if is_named else ""))
     return verdict_of(scene.snapshot, said, scene.now, sick=troubles.sick)
 
 
 def _groups(
     section: Sequence[Sequence[Alert]], context: PageContext, anchors: set[str]
 ) -> tuple[AlertGroup, ...]:
-    """Describe the groups of a section; `anchors` are those above it, and gets those within."""
-    return tuple(
-        without_anchor(group_of(alerts, context), anchors) for alerts in section
-    )
+    """Describe the first groups of a section; `anchors` are those above it, and gets those within."""
+    described: list[AlertGroup] = []
+    room = MAX_ALERT_ROWS
+    for alerts in section[:MAX_GROUPS]:
+        if room <= 0:
+            break
+        group = group_of(alerts, context, max_rows=room)
+        room -= len(group.rows)
+        described.append(without_anchor(group, anchors))
+    return tuple(described)
 
 
 def _runbooks_url(config: Config | None) -> str:
@@ -178,13 +259,7 @@ def _runbooks_url(config: Config | None) -> str:
     return f"{config.external_url}/runbooks/"
 
 
-def _trouble_first(rows: Iterable[Row]) -> _PageRows[Row]:
-    """Return the rows that are shown, those in trouble first, which is seen by their tone."""
-    ordered = sorted(rows, key=lambda row: row.tone == "ok")
-    return _PageRows(tuple(ordered[:MAX_ROWS]), max(0, len(ordered) - MAX_ROWS))
-
-
-def _sections(alerts: Sequence[Alert], rules: Mapping[str, KnownRule]) -> _Sections:
+def _sections(alerts: Iterable[Alert], rules: Mapping[str, KnownRule]) -> _Sections:
     """Sort alerts into what speaks for itself, what is muted, and what is over."""
     active: list[Alert] = []
     muted: list[Alert] = []

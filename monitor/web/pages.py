@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,17 +25,20 @@ from monitor.web.history_page import (
     history_page_of,
 )
 from monitor.web.missing_page import MissingPage, missing_alert, missing_named
+from monitor.web.numbers import DayLines
 from monitor.web.page import active_groups, page_context
 from monitor.web.page_template import PageTemplate
 from monitor.web.query_page import first_in_trouble, query_page_of
 from monitor.web.target_page import target_page_of
-from monitor.web.trend_plots import PlotSource, range_named
+from monitor.web.trend_plots import RANGES, PlotSource, range_named
 from monitor.web.views import Scene, Views
 
 _MAX_CSV = 10_000
 """As many as are kept."""
 _MAX_INCIDENTS = 500
 """Of one target: more bars nobody tells apart."""
+_RENEWED_AFTER = timedelta(minutes=1)
+"""There is no newer point before."""
 _ABOVE = "../"
 """From a page such as /queries/NAME to the first one: behind a proxy that may stand below a path."""
 
@@ -44,6 +49,7 @@ class DetailPages:
     def __init__(self, views: Views, template: PageTemplate) -> None:
         self._views = views
         self._template = template
+        self._days: dict[str, DayLines] = {}
 
     def query(self, request: Request, scene: Scene) -> Response:
         """Show a query; `?target=NAME` on that target, else on the one where it is worst."""
@@ -101,6 +107,21 @@ class DetailPages:
         deliveries = past.deliveries(MAX_SHOWN + 1, wanted=asked.wanted)
         page = history_page_of(asked, transitions, deliveries, scene.now)
         return self._page("history", page, root="")
+
+    def day_of_only(self, target: str, scene: Scene) -> DayLines | None:
+        """Return the lines of the last day of a target, or of the only one; None of several."""
+        names = [target] if target else list(scene.snapshot.targets)
+        if len(names) != 1:
+            return None
+        known = self._days.get(names[0])
+        if known is None or not timedelta(0) <= scene.now - known.at < _RENEWED_AFTER:
+            day = RANGES[0]
+            since = scene.now - day.length - timedelta(minutes=5)
+            trends = self._views.past.trends(names[0], day.span_seconds, since)
+            known = DayLines(trends, scene.now)
+            # Of one target alone: whoever looks at many, one after the other, fills no memory.
+            self._days = {names[0]: known}
+        return known
 
     def _source(self, request: Request, target: str, scene: Scene) -> PlotSource:
         """Return what plots of a target are drawn from; `?range=week`: over the last week."""

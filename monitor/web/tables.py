@@ -90,6 +90,17 @@ def target_row(view: TargetView, snapshot: Snapshot, now: datetime) -> TargetRow
     )
 
 
+def is_target_well(view: TargetView, snapshot: Snapshot, now: datetime) -> bool:
+    """Return whether a target's row says that it answers."""
+    tone, _ = _target_status(view, snapshot, now)
+    return tone == "ok"
+
+
+def is_query_well(view: QueryView, now: datetime) -> bool:
+    """Return whether a query's row says that its last run went well, and of now."""
+    return view.status is QueryStatus.OK and view.has_data_at(now)
+
+
 def _target_status(
     view: TargetView, snapshot: Snapshot, now: datetime
 ) -> tuple[Tone, str]:

@@ -17,7 +17,9 @@ from monitor.web.banners import Banner
 from monitor.web.history_page import FilterLink, FilterLinks, HistoryPage
 from monitor.web.history_rows import PastChange, PastDelivery
 from monitor.web.missing_page import MissingPage, OfferedPage
+from monitor.web.numbers import NumberTile, PlanTable
 from monitor.web.page import Page
+from monitor.web.page_filter import Choices, NarrowedPage, PageFilter
 from monitor.web.plots import AxisTick, Band, Line, Plot, ThresholdLine
 from monitor.web.query_page import QueryDetail, QueryPage
 from monitor.web.routes import ENDPOINTS, OPEN_PATHS, application
@@ -44,6 +46,7 @@ SHOWN = (
     *(TargetPage, SchemaContract, AlertPage, NotifiedReceiver),
     *(HistoryPage, FilterLinks, FilterLink, PastChange, PastDelivery),
     *(MissingPage, OfferedPage),
+    *(NumberTile, PlanTable, Choices, NarrowedPage, PageFilter),
     *(Plot, Line, AxisTick, Band, ThresholdLine, TimeRange),
 )
 # Known to the code alone.
@@ -72,6 +75,9 @@ def test_everything_that_is_computed_for_the_page_is_in_its_template(
         ("alert", (AlertClock,)),
         ("table", (SampleTable,)),
         ("contract", (SchemaContract,)),
+        ("tile", (NumberTile,)),
+        ("choice", (Choices,)),
+        ("value", (NarrowedPage,)),
         ("plot", (Plot,)),
         ("line", (Line,)),
         ("tick", (AxisTick,)),
