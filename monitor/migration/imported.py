@@ -32,11 +32,14 @@ class ImportedQuery:
     metrics: Sequence[ImportedMetric]
     origin: Origin
     parameters: TomlTable = field(default_factory=dict)
+    for_each: TomlTable = field(default_factory=dict)
 
     @property
     def label_names(self) -> set[str]:
         """Return the labels of all its metrics."""
         names: set[str] = set()
+        if self.for_each:
+            names.add(self.for_each["label"])
         for metric in self.metrics:
             names.update(metric.keys.get("labels", ()), metric.keys.get("values", ()))
         return names

@@ -18,13 +18,16 @@ ParameterSet: TypeAlias = Mapping[str, Any]
 
 
 def with_parameters(
-    sql: str, item: Item, columns: Sequence[str], report: ImportReport
+    sql: str,
+    sets: Sequence[ParameterSet],
+    item: Item,
+    columns: Sequence[str],
+    report: ImportReport,
 ) -> tuple[str, dict[str, Any]]:
     """Return the statement for all sets of parameters, and the values of `[parameters]`.
 
     Of several sets the statement is repeated with UNION ALL: each metric is given by one query.
     """
-    sets = _sets(item, report)
     if len(sets) > 1 and is_select(sql):
         return _repeated(sql, sets, columns)
     if len(sets) > 1:
@@ -46,7 +49,7 @@ def _repeated(
     return union(statements, columns), parameters
 
 
-def _sets(item: Item, report: ImportReport) -> list[ParameterSet]:
+def parameter_sets(item: Item, report: ImportReport) -> list[ParameterSet]:
     """Return the sets of values; of a table of lists every combination, with names such as `top__key`."""
     if item.table is None:
         return _list_of_sets(item, "", report)

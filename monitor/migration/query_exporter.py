@@ -16,7 +16,8 @@ from monitor.migration.intervals import (
     read_interval,
     timeout_keys,
 )
-from monitor.migration.parameter_sets import with_parameters
+from monitor.migration.items import for_each_of, without_label
+from monitor.migration.parameter_sets import parameter_sets, with_parameters
 from monitor.migration.query_exporter_metrics import columns_of, map_metric
 from monitor.migration.query_tables import QueryNames, make_query, put_together
 from monitor.migration.reading import (
@@ -143,20 +144,29 @@ def _pool_keys(pool: Item) -> dict[str, int]:
 def _map_query(name: str, item: Item, gathered: _Databases) -> None:
     report = gathered.report
     unknown_keys(item, _QUERY_KEYS, report)
-    metrics = []
+    described = []
     columns: dict[str, None] = {}
     for metric in texts_of(item.at("metrics"), report):
-        described = gathered.metrics.at(metric)
-        metrics.append(map_metric(metric, described, item, report))
-        for column in columns_of(metric, described, report):
+        table = gathered.metrics.at(metric)
+        described.append(map_metric(metric, table, item, report))
+        for column in columns_of(metric, table, report):
             columns[column] = None
     # SQLAlchemy takes :name as a parameter wherever it stands, unless the colon is marked.
     sql = plain(text_of(item.at("sql"), report).replace("\\:", ":"))
-    sets = item.at("parameters")
-    sql, parameters = with_parameters(sql, sets, list(columns), report)
+    given = item.at("parameters")
+    sets = parameter_sets(given, report)
+    metrics = [metric for metric in described if metric is not None]
+    sql, for_each = for_each_of(sql, sets, metrics)
+    parameters: dict[str, Any] = {}
+    if for_each:
+        metrics = [without_label(metric, for_each["label"]) for metric in metrics]
+    else:
+        sql, parameters = with_parameters(sql, sets, given, list(columns), report)
     keys = {"summary": f"{name}, imported from {KIND}", **_times(item, report)}
     free = gathered.names.new(name)
-    query = make_query(free, sql, keys, metrics, item.origin, report, parameters)
+    query = make_query(
+        free, sql, keys, metrics, item.origin, report, parameters, for_each
+    )
     if query is None:
         return
     gathered.queries.append(query)

@@ -84,6 +84,7 @@ def make_query(
     origin: Origin,
     report: ImportReport,
     parameters: TomlTable = _NOTHING,
+    for_each: TomlTable = _NOTHING,
 ) -> ImportedQuery | None:
     """Return a query; None where nothing of it is left, or its statement is refused, which is told."""
     kept = [metric for metric in metrics if metric is not None]
@@ -92,7 +93,8 @@ def make_query(
     # What no statement asks for is an error to our loader.
     for unused in given.keys() - set(template.parameters):
         del given[unused]
-    faults = template.faults(given)
+    of_items = {name for item in for_each.get("items", ()) for name in item}
+    faults = template.faults(given, of_items)
     for fault in faults:
         where = (
             f"line {fault.line} of its statement" if fault.line > 1 else "its statement"
@@ -107,6 +109,7 @@ def make_query(
         metrics=kept,
         origin=origin,
         parameters=given,
+        for_each=for_each,
     )
 
 

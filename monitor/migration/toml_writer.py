@@ -29,8 +29,13 @@ def config_text(imported: Imported, file: str) -> str:
 def query_text(query: ImportedQuery) -> str:
     """Return the text of NAME.toml."""
     lines = [*_keys(query.keys)]
-    if query.parameters:
-        lines += ["", "[parameters]", *_keys(query.parameters)]
+    tables = {
+        "parameters": query.parameters,
+        "for_each": query.for_each,
+    }
+    for name, table in tables.items():
+        if table:
+            lines += ["", f"[{name}]", *_keys(table)]
     for metric in query.metrics:
         lines += ["", f"[metrics.{_key(metric.name)}]", *_keys(metric.keys)]
     return _joined(lines)

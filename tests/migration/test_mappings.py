@@ -166,6 +166,88 @@ def test_a_statement_that_is_repeated_must_be_a_select() -> None:
     ]
 
 
+LABELLED = "{ type: gauge, labels: [shop] }"
+SHOPS = "[{ name: eu, days: 3, unused: 1 }, { name: us, days: 7, unused: 1 }]"
+
+
+def with_sets(sql: str, sets: str = SHOPS) -> str:
+    query = f"sql: {sql}\n    parameters: {sets}"
+    return query_exporter(metric=LABELLED, query=query)
+
+
+@pytest.mark.parametrize(
+    ("sql", "rest"),
+    [
+        (
+            "SELECT COUNT(*) AS m, :name AS `shop` FROM t WHERE age > :days",
+            "SELECT COUNT(*) AS m FROM t WHERE age > :days",
+        ),
+        (
+            "SELECT :name AS shop, COUNT(*) AS m FROM t WHERE age > :days",
+            "SELECT COUNT(*) AS m FROM t WHERE age > :days",
+        ),
+        (
+            "SELECT MAX(age) AS m, :name AS shop, kind FROM t WHERE age > :days GROUP BY kind",
+            "SELECT MAX(age) AS m, kind FROM t WHERE age > :days GROUP BY kind",
+        ),
+    ],
+)
+def test_sets_of_parameters_whose_name_is_a_label_are_items(
+    sql: str, rest: str
+) -> None:
+    made, lines = imported(with_sets(sql))
+    (query,) = made.queries
+    assert (query.sql, query.parameters, lines) == (rest, {}, [])
+    assert query.for_each == {
+        "items": [{"name": "eu", "days": 3}, {"name": "us", "days": 7}],
+        "name": "name",
+        "label": "shop",
+    }
+    assert [metric.keys.get("labels") for metric in query.metrics] == [None]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT COUNT(*) AS m, CONCAT(:name) AS shop FROM t WHERE age > :days",
+        "SELECT m, shop FROM (SELECT COUNT(*) AS m, :name AS shop FROM t WHERE age > :days) AS x",
+        "SELECT COUNT(*) AS m, 'eu' AS shop FROM t WHERE age > :days AND name = :name",
+        "SELECT 1 AS m, :days AS shop, :name AS other FROM t",
+        "SELECT COUNT(*) AS m, :name AS shop FROM t WHERE age > :days GROUP BY shop",
+        "SELECT MAX(age) AS m, :name AS shop FROM t WHERE age > :days GROUP BY t.`Shop`",
+        "SELECT :name AS shop, COUNT(*) AS m FROM t WHERE age > :days GROUP BY 1 ORDER BY 2",
+        "SELECT 1 AS m, :name AS shop FROM t UNION SELECT 2, 'x' FROM t WHERE age > :days",
+    ],
+)
+def test_sets_that_no_label_is_sure_to_name_are_repeated(sql: str) -> None:
+    made, _ = imported(with_sets(sql))
+    (query,) = made.queries
+    assert (dict(query.for_each), query.sql.count("UNION ALL")) == ({}, 1)
+    assert query.parameters.keys() >= {"days_1", "days_2"}
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        "[{ name: eu, days: 3 }, { name: eu, days: 7 }]",
+        "[{ name: 1, days: 3 }, { name: 2, days: 7 }]",
+        "[{ name: eu, days: 3 }, { name: '', days: 7 }]",
+    ],
+)
+def test_a_value_that_names_no_set_of_its_own_makes_no_items(sets: str) -> None:
+    sql = "SELECT COUNT(*) AS m, :name AS shop FROM t WHERE age > :days"
+    made, _ = imported(with_sets(sql, sets))
+    assert [dict(query.for_each) for query in made.queries] == [{}]
+
+
+def test_more_sets_than_items_by_default_say_how_many_they_are() -> None:
+    sets = [f"{{ name: n{number}, days: 1 }}" for number in range(101)]
+    sql = "SELECT COUNT(*) AS m, :name AS shop FROM t WHERE age > :days"
+    made, _ = imported(with_sets(sql, f"[{', '.join(sets)}]"))
+    (query,) = made.queries
+    assert query.for_each["max_items"] == 101
+
+
 def test_a_query_that_jobs_share_runs_as_often_as_the_most_frequent_wants() -> None:
     first = justwatch("mysql://u@tcp(127.0.0.1)/d").replace("1m", "5m")
     second = justwatch("mysql://u@tcp(127.0.0.2)/d").partition("\n")[2]
