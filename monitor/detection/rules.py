@@ -154,7 +154,7 @@ def _judging(
 
 
 @dataclass(frozen=True, slots=True)
-class _JudgedRule:
+class _RuleStep:
     """What a rule remembers after a result, what it found, and of which series it can say nothing."""
 
     memory: RuleMemory
@@ -164,7 +164,7 @@ class _JudgedRule:
 
 def _judge(
     judging: _Judging, success: Success, at: float, incidents: Incidents
-) -> _JudgedRule:
+) -> _RuleStep:
     rule, detector, memory = judging.rule, judging.detector, judging.memory
     there = _lasting(series_values(rule, detector.source, success.samples))
     today = int(at // _DAY_SECONDS)
@@ -192,7 +192,7 @@ def _judge(
         if finding is not None:
             findings.append(finding)
     after = replace(memory, series=series, days=days, left_out=left_out)
-    return _JudgedRule(after, tuple(findings), undecided)
+    return _RuleStep(after, tuple(findings), undecided)
 
 
 def _finite(values: Mapping[Labels, SeriesValue]) -> dict[Labels, SeriesValue]:
