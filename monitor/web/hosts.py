@@ -22,18 +22,21 @@ class HostCheck:
 
     By default only while listening on the loopback: there nobody comes by another name than the machine's
     own, but a browser whose page has rebound its name. Open paths are asked by any name. `listens_on` is
-    the host that the server is bound to; `config` is asked at each request, so that a reload takes effect.
+    the address that the server is bound to, `name` what `listen` calls it; `config` is asked at each
+    request, so that a reload takes effect.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         listens_on: str,
+        name: str,
         config: Callable[[], Config],
         open_paths: Collection[str],
     ) -> None:
         self._app = app
         self._listens_on = listens_on
+        self._name = name.lower().removesuffix(".")
         self._config = config
         self._open_paths = open_paths
         self._accepted: tuple[str, Config | None] = ("", None)
@@ -71,7 +74,7 @@ class HostCheck:
         # No name server can rebind these: RFC 6761 keeps .localhost on this machine.
         if is_loopback(host) or host.endswith(".localhost"):
             return True
-        return host in {*hosts, urlsplit(config.external_url).hostname}
+        return host in {*hosts, self._name, urlsplit(config.external_url).hostname}
 
 
 def host_of(header: str) -> str | None:

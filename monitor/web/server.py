@@ -123,8 +123,11 @@ class WebServer:
         threads = Threads(THREADS)
         routes = application(self._views, threads)
         answered = ScrapesFirst(routes, Scrapes(self._views.exposition, threads))
+        # Where a name leads is known only now: of the name alone nobody could say that it is the loopback.
+        address = listener.getsockname()[0]
         inner = HostCheck(
             BasicAuth(answered, self._current, threads, OPEN_PATHS),
+            address,
             self._settings.host,
             self._views.config,
             OPEN_PATHS,

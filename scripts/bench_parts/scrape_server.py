@@ -170,7 +170,7 @@ def _constant(body: bytes, *, is_bare: bool) -> None:
 def _guarded(app: ASGIApp) -> ASGIApp:
     web_config, config = WebConfig(), Results(1, 1).config
     auth = BasicAuth(app, lambda: web_config, Threads(1), ())
-    host = HostCheck(auth, "127.0.0.1", lambda: config, ())
+    host = HostCheck(auth, "127.0.0.1", "127.0.0.1", lambda: config, ())
     return TimeLimit(ExtraHeaders(host, lambda: web_config), 60)
 
 

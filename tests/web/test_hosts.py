@@ -118,6 +118,17 @@ def test_beyond_the_loopback_any_name_is_good_unless_hosts_says_otherwise(
         assert [name for name in names if asked(client, name) == 200] == answered
 
 
+@pytest.mark.parametrize("hosts", [(), ("scrape.lan",)])
+def test_a_name_that_leads_to_the_loopback_is_the_loopback_and_a_name_of_ours(
+    hosts: tuple[str, ...],
+) -> None:
+    # libc takes this for 127.0.0.1 on any machine, as it takes a name of /etc/hosts.
+    with listening("127.1", hosts) as client:
+        names = ("127.1", "evil.example.com", "localhost", "vm.lan")
+        got = [name for name in names if asked(client, name) == 200]
+        assert got == ["127.1", "localhost"]
+
+
 def test_the_refusal_says_what_to_write_and_a_reload_takes_it() -> None:
     with listening() as client:
         refused = client.get("/", Host="scrape.lan:8917")
