@@ -207,6 +207,12 @@ def test_a_page_of_another_origin_cannot_reload() -> None:
             "null": 403,
             own: 200,
             f"{own}0": 403,
+            own.replace("http", "https"): 200,
+            "": 403,
+            # What is no address.
+            "http://[": 403,
+            "http://[::1": 403,
+            "//": 403,
         }
         got = {
             origin: client.ask("POST", "/-/reload", {"origin": origin}).status
@@ -217,7 +223,7 @@ def test_a_page_of_another_origin_cannot_reload() -> None:
             client.ask("POST", "/-/reload", {"sec-fetch-site": "cross-site"}).status
             == 403
         )
-        assert client.served.reloads == 1
+        assert client.served.reloads == 2
 
 
 def test_a_bug_in_an_answer_shows_no_trace_and_is_logged() -> None:
