@@ -25,6 +25,9 @@ from monitor.web.page_template import PageTemplate
 from monitor.web.pages import DetailPages
 from monitor.web.views import Scene, Views
 
+_ReadsDeploy: TypeAlias = Callable[[bytes, Config, str], DeployRequest | RefusedRequest]
+"""Reads what a request declares, by the configuration, in a user's name."""
+
 _HERE = Path(__file__).parent
 _MAX_HISTORY = 10_000
 _FOREIGN = "refused: sent by a page of another origin\n"
@@ -137,19 +140,18 @@ class Answers:
 
     def begin_deploy(self, request: Request, body: bytes) -> Response:
         """Declare that a deployment begins; answers when that is recorded."""
-        user = request.scope.get(USER, "")
-        return self._declare(request, begin_of(body, self._views.config(), user))
+        return self._declare(request, body, begin_of)
 
     def end_deploy(self, request: Request, body: bytes) -> Response:
         """Declare that a deployment is over; answers when that is recorded."""
-        user = request.scope.get(USER, "")
-        return self._declare(request, end_of(body, self._views.config(), user))
+        return self._declare(request, body, end_of)
 
-    def _declare(
-        self, request: Request, declared: DeployRequest | RefusedRequest
-    ) -> Response:
+    def _declare(self, request: Request, body: bytes, read: _ReadsDeploy) -> Response:
+        # First of all: nothing is done for a page that may not ask.
         if _is_foreign(request):
             return PlainTextResponse(_FOREIGN, 403)
+        user = request.scope.get(USER, "")
+        declared = read(body, self._views.config(), user)
         if isinstance(declared, RefusedRequest):
             return _bad_data(declared.message)
         if not self._views.declare(declared):

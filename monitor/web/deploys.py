@@ -17,7 +17,6 @@ from monitor.config.toml.validation import (
     Duration,
     Schema,
     Text,
-    check_list,
     validate,
 )
 from monitor.model.deploys import BeginDeploy, Deploy, EndDeploy
@@ -28,6 +27,14 @@ from monitor.web.api import Json, time_text
 
 _MAX_REASON = 200
 _SOURCE = "the request"
+# A body of 64 KB can name ten thousand things, of which each could be compared with every target.
+_MAX_KEYS = 10
+_MIN_NAMES = 100
+"""So many names may a list have in any case, and as many as there are targets."""
+_MAX_UNKNOWN = 3
+_MAX_NAME = 200
+_MAX_PROBLEMS = 10
+_MAX_SAID = 500
 
 
 class BeginSchema(Schema):
@@ -58,7 +65,7 @@ class RefusedRequest:
 def begin_of(body: bytes, config: Config, user: str) -> BeginDeploy | RefusedRequest:
     """Return which deployment a request declares; of all targets, and as long as it may, where it does not say."""
     problems = Problems()
-    section = _section_of(body, problems)
+    section = _section_of(body, config, problems)
     checked = validate(BeginSchema, section, problems)
     targets = _targets(checked.targets, section, config, problems)
     longest = config.deploys.max
@@ -75,7 +82,7 @@ def begin_of(body: bytes, config: Config, user: str) -> BeginDeploy | RefusedReq
 def end_of(body: bytes, config: Config, user: str) -> EndDeploy | RefusedRequest:
     """Return of which targets a request says that the deployment is over, and whether what is there is accepted."""
     problems = Problems()
-    section = _section_of(body, problems)
+    section = _section_of(body, config, problems)
     checked = validate(EndSchema, section, problems)
     targets = _targets(checked.targets, section, config, problems)
     if len(problems):
@@ -103,8 +110,8 @@ def _deploy_json(target: str, deploy: Deploy) -> Json:
     }
 
 
-def _section_of(body: bytes, problems: Problems) -> Section:
-    """Return the object that a body holds, an empty one of no body."""
+def _section_of(body: bytes, config: Config, problems: Problems) -> Section:
+    """Return the object that a body holds, an empty one of no body, or where it holds more than anybody means."""
     data: Any = {}
     origin = Origin(_SOURCE)
     try:
@@ -114,7 +121,16 @@ def _section_of(body: bytes, problems: Problems) -> Section:
     if not isinstance(data, Mapping):
         problems.add(origin, "is not a JSON object")
         data = {}
-    return Section(data, {(): origin})
+    if len(data) > _MAX_KEYS:
+        problems.add(origin, f"has {len(data)} keys; allowed: {_MAX_KEYS} at most")
+        data = {}
+    section = Section(data, {(): origin})
+    given, most = data.get("targets"), max(_MIN_NAMES, len(config.targets))
+    if isinstance(given, list) and len(given) > most:
+        message = f"has {len(given)} names; allowed: {most} at most"
+        problems.add(section.origin("targets"), message)
+        return Section({**data, "targets": []}, {(): origin})
+    return section
 
 
 def _targets(
@@ -125,14 +141,22 @@ def _targets(
     if given is None:
         return names
 
-    def fault(name: str) -> str | None:
-        if name in names:
-            return None
-        return f'no target "{name}"{near_miss(name, names)}'
-
-    check_list(section, "targets", given, fault, problems)
+    known = frozenset(names)
+    unknown = [place for place, name in enumerate(given) if name not in known]
+    # What may have been meant takes a look at every target.
+    for place in unknown[:_MAX_UNKNOWN]:
+        name = shortened(given[place], _MAX_NAME)
+        message = f'no target "{name}"{near_miss(name, names)}'
+        problems.add(section.origin("targets", place), message)
+    if len(unknown) > _MAX_UNKNOWN:
+        message = f"{len(unknown) - _MAX_UNKNOWN} more are not targets"
+        problems.add(section.origin("targets"), message)
     return tuple(dict.fromkeys(given))
 
 
 def _refused(problems: Problems) -> RefusedRequest:
-    return RefusedRequest("; ".join(str(problem) for problem in problems.in_order()))
+    found = problems.in_order()
+    said = [shortened(str(problem), _MAX_SAID) for problem in found[:_MAX_PROBLEMS]]
+    if len(found) > _MAX_PROBLEMS:
+        said.append(f"and {len(found) - _MAX_PROBLEMS} more")
+    return RefusedRequest("; ".join(said))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -113,6 +114,33 @@ def test_a_request_says_of_which_targets_for_how_long_why_and_what_is_accepted()
         ("", b'{"for": "0s"}', ["for: is out of range"]),
         ("", b'{"for": 30}', ["for: "]),
         ("/end", b'{"accept": "yes"}', ["accept: "]),
+        # More than anybody means.
+        (
+            "",
+            json.dumps({"targets": [f"x{n}" for n in range(9)]}).encode(),
+            ['targets[0]: no target "x0"; allowed: ', "targets: 6 more are not target"],
+        ),
+        (
+            "/end",
+            json.dumps({"targets": ["x" * 60_000]}).encode(),
+            [f'targets[0]: no target "{"x" * 199}…"; allowed: '],
+        ),
+        (
+            "",
+            b'{"targets": [1%s]}' % (b",1" * 30_000),
+            ["targets: has 30001 names; allowed: 100 at most"],
+        ),
+        (
+            "",
+            b'{"targets": [1%s]}' % (b",1" * 90),
+            ["targets[0]: ", "; and 81 more"],
+        ),
+        (
+            "/end",
+            json.dumps({f"k{n}": n for n in range(4_000)}).encode(),
+            ["the request: has 4000 keys; allowed: 10 at most"],
+        ),
+        ("", b'{"for": "%s"}' % (b"1" * 60_000), ["for: "]),
         ("/end", b'{"for": "1h"}', ["for: unknown key"]),
     ],
 )
@@ -124,6 +152,7 @@ def test_every_problem_of_a_request_is_said_and_nothing_is_declared(
         assert (answer.status, answer.json["errorType"]) == (400, "bad_data")
         for problem in problems:
             assert problem in answer.json["error"]
+        assert len(answer.body) < 6_000
         assert client.served.declared == []
 
 
