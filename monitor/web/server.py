@@ -161,9 +161,18 @@ class WebServer:
 
     async def _recheck(self, files: Threads) -> None:
         """Load a changed web-config file, or a renewed certificate, without a restart."""
+        logged = ""
         while True:
             await asyncio.sleep(self._recheck_seconds)
-            await files.do(self._file.recheck)
+            try:
+                await files.do(self._file.recheck)
+            except Exception as error:  # noqa: BLE001 - a defect: what comes next may be read again
+                # Once: it may be raised at each look.
+                if repr(error) != logged:
+                    self._log.error("web_config.failed", exc_info=True)
+                logged = repr(error)
+            else:
+                logged = ""
 
     def _current(self) -> WebConfig:
         return self._file.current

@@ -13,6 +13,7 @@ from typing import Any
 
 from monitor.config.data_files import DataError, parse_yaml
 from monitor.model.errors import ConfigError, Problem
+from monitor.model.wording import escaped
 from monitor.secrets.certificates import end_of_certificate_in
 from monitor.web.tls import CIPHERS, CLIENT_AUTH, VERSIONS, ServerTls
 
@@ -123,7 +124,9 @@ class _Check:
 
     def mapping(self, document: Mapping[Any, Any], name: str) -> Mapping[Any, Any]:
         """Return a section with any keys; empty where there is none, or where it cannot be used."""
-        section = document.get(name) or {}
+        section = document.get(name)
+        if section is None:
+            return {}
         if not isinstance(section, dict):
             self._refuse(name, "must be a mapping")
             return {}
@@ -261,12 +264,16 @@ class _Check:
 
     def _refuse(self, key: str, message: str, *, may_pass: bool = False) -> None:
         """Note a problem; `may_pass`: with no change of this file it may be over in a moment."""
-        problem = Problem(str(self._path), message, key, may_pass=may_pass)
+        # What the file says may be no text that a log or a terminal can take.
+        problem = Problem(
+            str(self._path), escaped(message), escaped(key), may_pass=may_pass
+        )
         self.problems.append(problem)
 
 
 def _unknown(found: Iterable[Any], allowed: Container[str]) -> list[Any]:
-    return [one for one in found if one not in allowed]
+    # Of YAML a list or a mapping may stand where a word is meant, and those cannot be looked up.
+    return [one for one in found if not isinstance(one, str) or one not in allowed]
 
 
 def _is_user(_name: object, value: object) -> bool:

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from monitor.model.errors import ConfigError
 from monitor.model.process_settings import Web
@@ -167,6 +170,99 @@ def test_tls_that_would_not_protect_is_refused(
     with pytest.raises(ConfigError) as caught:
         load_web_config(path)
     assert problem in str(caught.value)
+
+
+# What YAML may hold where a word, a path, a list or a section is meant.
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.dates() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+PLACES = [
+    ("tls_server_config",),
+    ("http_server_config",),
+    ("basic_auth_users",),
+    ("unknown",),
+    ("basic_auth_users", "alice"),
+    ("http_server_config", "headers"),
+    ("http_server_config", "headers", "X-A"),
+    ("http_server_config", "unknown"),
+    *(
+        ("tls_server_config", key)
+        for key in (
+            *("cert_file", "key_file", "client_ca_file", "client_auth_type"),
+            *("min_version", "max_version", "cipher_suites", "unknown"),
+        )
+    ),
+]
+
+
+def problems_of(path: Path) -> list[str]:
+    try:
+        load_web_config(path)
+    except ConfigError as error:
+        return [str(problem) for problem in error.problems]
+    return []
+
+
+@pytest.mark.parametrize("place", PLACES, ids=".".join)
+@given(value=VALUES)
+@example(value=[{"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": True}])
+@example(value=[["TLS12"], None])
+@example(value={"TLS12": "TLS12"})
+@example(value=[])
+@example(value=0)
+@example(value="\ud800")
+def test_whatever_stands_at_a_key_is_a_problem_that_can_be_shown(
+    tmp_path_factory: pytest.TempPathFactory, place: tuple[str, ...], value: object
+) -> None:
+    document = value
+    for key in reversed(place):
+        document = {key: document}
+    folder = tmp_path_factory.getbasetemp()
+    path = file_with(folder, yaml.safe_dump(document))
+    # None is as if the key were not there, and some values are what is meant: an empty section, headers.
+    is_section = len(place) == 1 and place != ("unknown",) and value == {}
+    is_headers = place[-1] == "headers" and isinstance(value, dict)
+    is_header = place[-1] == "X-A" and isinstance(value, str)
+    problems = problems_of(path)
+    assert problems or value is None or is_section or is_headers or is_header
+    assert all(problem.isprintable() for problem in problems)
+
+
+def test_a_look_that_fails_by_a_defect_is_logged_and_not_the_last(
+    tmp_path: Path,
+) -> None:
+    path = file_with(tmp_path, users_text(alice="wonder"))
+    told: list[tuple[str, ...]] = []
+
+    def on_config_file(problems: tuple[str, ...]) -> None:
+        told.append(problems)
+        if len(told) == 1:
+            raise TypeError("a defect")
+
+    with serving() as views:
+        server = WebServer(
+            Web(port=0, config_file=path),
+            views.served.views(),
+            views.log,
+            on_config_file=on_config_file,
+            recheck_seconds=0.05,
+        )
+        server.start()
+        try:
+            file_with(tmp_path, "no: [")
+            wait_until(lambda: is_logged(views, "web_config.failed"))
+            file_with(tmp_path, users_text(alice="changed"))
+            wait_until(lambda: is_logged(views, "config.reloaded"))
+        finally:
+            server.close(30)
+    failed = [line for line in views.logged() if line["event"] == "web_config.failed"]
+    assert len(failed) == 1
+    assert "a defect" in failed[0]["exception"]
 
 
 def test_a_server_with_a_bad_file_does_not_start(tmp_path: Path) -> None:
