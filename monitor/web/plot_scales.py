@@ -50,6 +50,8 @@ def time_ticks(start: datetime, end: datetime) -> Iterator[tuple[datetime, str]]
     """Yield the instants at a time axis with their texts: hours of a day, days of a week; UTC."""
     is_day = end - start <= timedelta(days=2)
     step, form = (_HOURS, "%H:%M") if is_day else (_DAY, "%a %d")
+    if end - start <= _HOURS:
+        step = _HOURS / 8
     midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
     # Down: the first one is not before the start.
     at = midnight - (midnight - start) // step * step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from monitor.alerting.query_view import QueryView
@@ -24,6 +24,8 @@ from monitor.web.views import Scene
 
 _SLACK: Final = 1.4
 """Of an interval: so much later is still the next run, and what is later is a gap."""
+_LEAST_SHARE: Final = 12
+"""At least a twelfth of its range is on a plot."""
 _SWEEP_SLACK: Final = 3.0
 """A sweep is stretched as its server wants."""
 _TWO_SIDED: Final = ("between", "not_between")
@@ -130,7 +132,12 @@ def _metrics(view: QueryView, source: PlotSource) -> Iterator[tuple[str, str]]:
 
 
 def _ends(source: PlotSource, scene: Scene) -> tuple[datetime, datetime]:
-    return scene.now - source.range.length, scene.now
+    """Return from when to when is drawn: of a young monitor not the day before it was there."""
+    length, rows = source.range.length, source.trends.rows
+    first = rows[0][0] if rows else scene.now.timestamp()
+    began_at = datetime.fromtimestamp(first, UTC)
+    shortest_at = scene.now - length / _LEAST_SHARE
+    return max(scene.now - length, min(began_at, shortest_at)), scene.now
 
 
 def _series(name: SeriesName, view: QueryView, source: PlotSource) -> PlotSeries:

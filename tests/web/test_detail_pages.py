@@ -311,6 +311,14 @@ def test_the_last_week_is_drawn_by_hours(client: Client) -> None:
     assert client.get("/queries/balances?range=x").text.count("Last week") == 1
 
 
+def test_of_a_young_monitor_the_time_before_it_is_not_drawn(client: Client) -> None:
+    show(client)
+    keep_minutes(client.served.past, "pro", *range(180))
+    page = client.get("/queries/balances").text
+    assert "1 line from 2026-11-22 09:00 to 2026-11-22 12:00 UTC" in page
+    assert ">11:30</text>" in page
+
+
 def test_a_label_in_a_plot_is_text(client: Client) -> None:
     show(client)
     keep_minutes(client.served.past, HOSTILE, 1, 2)

@@ -175,5 +175,8 @@ def test_numbers_and_times_read_as_people_write_them() -> None:
     day = [text for _, text in time_ticks(START, NOW)]
     hours = ["12:00", "16:00", "20:00", "00:00", "04:00", "08:00", "12:00"]
     assert day == hours
+    hours_ago = NOW - timedelta(hours=1, minutes=50)
+    young = [text for _, text in time_ticks(hours_ago, NOW)]
+    assert young[-4:] == ["10:30", "11:00", "11:30", "12:00"]
     week = [text for _, text in time_ticks(NOW - timedelta(days=7), NOW)]
     assert week[-1] == "Sun 22"
