@@ -46,6 +46,8 @@ def look_at_left(
         alert = active.get(labels)
         if alert is None or labels in found or count == 0:
             continue
+        if success.says_nothing_of(rule, labels):
+            continue  # not found is not gone: the others may be there still
         left.labels.add(labels)
         since = alert.keep_since or now
         if count is None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from monitor.alerting.affected import MAX_MEMBERS, Members
 from monitor.alerting.shown import shown_annotations
 from monitor.model.alerts import Alert
+from monitor.model.lower_bounds import LowerBound
 from monitor.model.results import Sample, Success
 from monitor.model.settings import Metric, Statement, labels_of
 from monitor.model.statements import Repaired
@@ -106,6 +110,30 @@ def test_where_nobody_knows_who_left_it_is_held() -> None:
     assert harness.shown() == {NAME: "firing held"}
     harness.after(MINUTE).run("nulls", finds_none(harness, 0))
     assert harness.posted() == [f"{NAME} resolved"]
+
+
+@pytest.mark.parametrize(
+    "says_nothing",
+    [
+        {"lower_bounds": (LowerBound("null_users"),)},  # counted in part
+        {"silent": (labels_of({"plan": "pro"}),)},  # of an item that failed
+    ],
+)
+def test_while_a_run_says_nothing_of_it_it_is_held_whoever_left(
+    says_nothing: Mapping[str, Any],
+) -> None:
+    harness = fired()
+    for _ in range(25):
+        silent = replace(finds_none(harness, 1), **says_nothing)
+        harness.after(timedelta(hours=1)).run("nulls", silent)
+        assert harness.shown() == {NAME: "firing held"}
+    alert = active(harness)["pro"]
+    assert (alert.value, alert.keep_since) == (3.0, None)
+    assert shown_annotations(alert)["summary"] == "3 pro subscribers have no balance"
+    # From the first run that says so those who left count.
+    harness.after(MINUTE).run("nulls", finds_none(harness, 1))
+    assert (harness.shown(), active(harness)["pro"].value) == ({NAME: "firing"}, 1.0)
+    assert harness.posted() == []
 
 
 def test_of_more_than_are_known_it_says_at_least() -> None:
