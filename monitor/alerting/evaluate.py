@@ -21,6 +21,7 @@ from monitor.alerting.severity import (
     with_risen,
     without_severity,
 )
+from monitor.alerting.shown import LEFT
 from monitor.model.alerts import Alert, AlertState, Change, Transition
 from monitor.model.errors import SampleError
 from monitor.model.results import EvidenceRow, Sample, Success
@@ -142,7 +143,8 @@ def _begun_anew(alert: Alert, at: datetime) -> Alert:
     anew = replace(alert, reached=tuple(reached))
     if alert.is_pending():
         return replace(anew, active_at=max(alert.active_at, at))
-    if alert.keep_since is None:
+    # Who left is not back in the morning: of that the time goes on while nobody judges.
+    if alert.keep_since is None or LEFT in dict(alert.annotations):
         return anew
     return replace(anew, keep_since=max(alert.keep_since, at))
 

@@ -21,7 +21,7 @@ from monitor.alerting.blocking import shows_columns
 from monitor.alerting.causes import AlertsOf, Known, Since
 from monitor.alerting.denials import unheard
 from monitor.alerting.deploys import hold_of
-from monitor.alerting.limits import left_out_samples
+from monitor.alerting.limits import findings_left_out
 from monitor.alerting.ownership import speaker_beside
 from monitor.alerting.populations import counts_in
 from monitor.alerting.refused_tables import access_denied
@@ -113,9 +113,9 @@ def of_limits(
     rule = facts.own_rules.get(ALERTS_LIMITED)
     if rule is None:
         return
-    samples = left_out_samples(rule, job, left_out)
+    found = findings_left_out(rule, job, left_out)
     bound = _bound(facts, rule, Scope(rule.name, *job.key), job.target.labels)
-    yield RuleInput(bound, _success(samples), frozenset(job.query.needs))
+    yield RuleInput(bound, found, frozenset(job.query.needs))
 
 
 def of_target(facts: Facts, name: str) -> Iterator[RuleInput]:

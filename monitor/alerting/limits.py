@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from monitor.alerting.rule_input import own_sample
 from monitor.model.alerts import Alert, Scope
-from monitor.model.results import Sample
-from monitor.model.settings import Job, Labels, Rule
+from monitor.model.results import Sample, Success
+from monitor.model.settings import Job, Labels, Rule, labels_of
 
 
 def within_limit(
@@ -34,16 +34,23 @@ def within_limit(
     return chosen
 
 
-def left_out_samples(
+def findings_left_out(
     rule: Rule, job: Job, left_out: Mapping[Scope, int]
-) -> list[Sample] | None:
-    """Return how many findings of each rule of a query are no alerts; None where one was not evaluated."""
+) -> Success | None:
+    """Return how many findings of each rule of a query are no alerts; None where none of them was evaluated.
+
+    It says nothing of a rule that was not: one outside its hours, or without its columns.
+    """
     samples: list[Sample] = []
-    for evaluated in job.query.rules:
-        count = left_out.get(Scope(evaluated.name, *job.key))
+    unevaluated: list[Labels] = []
+    for judged in job.query.rules:
+        labels = {"query": job.query.name, "rule": judged.name}
+        count = left_out.get(Scope(judged.name, *job.key))
         if count is None:
-            return None
-        labels = {"query": job.query.name, "rule": evaluated.name}
-        details = {"limit": str(evaluated.max_alerts)}
+            unevaluated.append(labels_of(labels))
+            continue
+        details = {"limit": str(judged.max_alerts)}
         samples.append(own_sample(rule, count, labels, details))
-    return samples
+    if unevaluated and not samples:
+        return None
+    return Success(tuple(samples), len(samples), silent=tuple(unevaluated))

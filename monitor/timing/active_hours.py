@@ -41,6 +41,32 @@ class ActiveHours:
     text: str
     """As it was written."""
 
+    @property
+    def longest(self) -> timedelta | None:
+        """Return for how long it is open at a stretch at most, by the clock; None where it is never closed."""
+        whole_week = _WEEK * _DAY
+        # Of two weeks, so that what reaches over the end of one is whole.
+        spans = sorted(
+            [*self._spans_of_week(timedelta(0)), *self._spans_of_week(whole_week)]
+        )
+        opened, closed = spans[0]
+        longest = timedelta(0)
+        for begin, end in spans:
+            if begin > closed:
+                opened = begin
+            closed = max(closed, end)
+            longest = max(longest, closed - opened)
+        return None if longest >= whole_week else longest
+
+    def _spans_of_week(
+        self, monday: timedelta
+    ) -> Iterator[tuple[timedelta, timedelta]]:
+        """Yield the windows of the week that begins so long after some Monday."""
+        for window in self.windows:
+            for day in window.days:
+                midnight = monday + day * _DAY
+                yield midnight + window.begin, midnight + window.end
+
     def opened_at(self, at: datetime) -> datetime | None:
         """Return since when it has been open at an instant; None where it is closed.
 

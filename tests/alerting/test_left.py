@@ -17,6 +17,7 @@ from monitor.model.results import Sample, Success
 from monitor.model.settings import Metric, Statement, labels_of
 from monitor.model.statements import Repaired
 from monitor.storage.serialization import alert_to_text, text_to_alert
+from monitor.timing.active_hours import read_active_hours
 from tests.support.harness import MINUTE, Harness, a_config, a_query, a_rule
 
 NAME = "TokenNull"
@@ -92,6 +93,22 @@ def test_after_a_day_it_resolves_with_a_reason_of_its_own() -> None:
         "pro subscribers had no balance; 2 left, not repaired, after 1d1m"
     )
     assert harness.posted()[-1] == f"{NAME} resolved"
+
+
+def test_hours_of_the_rule_do_not_begin_the_day_anew() -> None:
+    rule = replace(RULE, active=read_active_hours("11:30-12:30 UTC"))
+    query = a_query("nulls", metrics=(METRIC,), rules=(rule,))
+    harness = Harness(a_config(query, own_rules=()))
+    harness.run("nulls", finds("1", "2"))
+    began = harness.at
+    shown = []
+    for hours in (0.1, 12, 24, 24.2):
+        harness.at = began + timedelta(hours=hours)
+        harness.run("nulls", finds_none(harness, 2))
+        shown.append(harness.shown()[NAME])
+    assert shown == ["firing", "firing held", "firing", "resolved"]
+    (ended,) = [one.alert for one in harness.transitions if one.alert.is_over()]
+    assert ended.resolve_reason == "left"
 
 
 def test_what_is_found_again_is_as_it_was() -> None:

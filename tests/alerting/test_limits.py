@@ -15,6 +15,7 @@ from monitor.model.alerts import Alert, AlertState, Change, Scope
 from monitor.model.conditions import Condition
 from monitor.model.results import Sample, Success
 from monitor.model.settings import Labels, Metric, Rule, Severity
+from monitor.timing.active_hours import read_active_hours
 from tests.support.harness import (
     MINUTE,
     OWN_RULES,
@@ -112,13 +113,19 @@ def test_what_gets_the_place_of_one_that_cleared_says_that_it_may_be_older() -> 
     }
 
 
-def a_harness(limit: int) -> Harness:
+def a_harness(
+    limit: int, *, of_many: str | None = None, hours: str | None = None
+) -> Harness:
+    """Make a query with a rule that may have so many alerts, beside one that finds little; and their hours."""
+    mine, others = (
+        None if text is None else read_active_hours(text) for text in (of_many, hours)
+    )
     many = a_query(
         "many",
         metrics=(Metric("m", "", ("k",), value="n"),),
         rules=(
-            a_rule("Many", "m", max_alerts=limit),
-            a_rule("Few", "m", condition=Condition("above", 9.0)),
+            a_rule("Many", "m", max_alerts=limit, active=mine),
+            a_rule("Few", "m", condition=Condition("above", 9.0), active=others),
         ),
     )
     return Harness(a_config(many, own_rules=(*OWN_RULES, LIMITED)))
@@ -167,6 +174,26 @@ def test_without_data_nobody_says_that_nothing_is_left_out() -> None:
     harness.after(10 * MINUTE).run("many", TIMEOUT)
     harness.after(SECOND).tick()
     assert harness.shown()["TokenMonitorAlertsLimited"] == "firing held"
+
+
+def test_a_rule_outside_its_hours_keeps_the_others_from_no_alert_about_their_rest() -> (
+    None
+):
+    harness = a_harness(1, hours="08:00-09:00 UTC")
+    run(harness, "abc")
+    assert sorted(harness.reported()) == [
+        "Many fired",
+        "TokenMonitorAlertsLimited fired",
+    ]
+
+
+def test_of_a_rule_that_was_not_judged_nobody_says_that_nothing_is_left_out() -> None:
+    harness = a_harness(1, of_many="12:00-13:00 UTC")
+    run(harness, "abc")
+    assert harness.shown()[LIMITED.name] == "firing"
+    harness.at += timedelta(hours=1)
+    run(harness, "")
+    assert harness.shown()[LIMITED.name] == "firing held"
 
 
 def test_a_lower_limit_after_a_reload_resolves_nothing() -> None:

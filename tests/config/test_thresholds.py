@@ -130,6 +130,16 @@ def test_a_parameter_that_is_a_threshold_alone_is_used(folder: Folder) -> None:
             "above = 1\nactive = 7",
             '.active: 7 is an integer; allowed: hours such as "Mon-Fri 08:00-19:00 Europe/Berlin"',
         ),
+        (
+            'above = 1\nactive = "08:00-09:00 UTC"\nfor = "1h"',
+            ".for: 1h begins anew at each opening, and the rule is active for 1h at a stretch,"
+            " so that it never fires; allowed: below 1h, or longer hours in active",
+        ),
+        (
+            'above = 1\nactive = "Fri 22:00-06:00, Sat 06:00-07:00 UTC"\nkeep_firing_for = "12h"',
+            ".keep_firing_for: 12h begins anew at each opening, and the rule is active for 9h at a stretch,"
+            " so that it never resolves; allowed: below 9h, or longer hours in active",
+        ),
         ("between = [2]", ".between: is not a range; allowed: [lowest, highest]"),
         (
             'above = 0\npopulation = "jobs"\nabove_share = ":limit"',

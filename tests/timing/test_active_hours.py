@@ -56,6 +56,55 @@ def test_it_is_open_by_the_clocks_of_its_zone(
 
 
 @pytest.mark.parametrize(
+    ("hours", "longest"),
+    [
+        ("08:00-09:00", 1),
+        ("Mon-Fri 08:00-19:00, Sat 09:00-13:00", 11),
+        ("08:00-12:00, 11:00-13:00, 13:00-14:00", 6),
+        ("Fri 22:00-06:00, Sat 06:00-07:00", 9),
+        ("Sat-Mon 00:00-24:00", 72),
+        ("Sun 22:00-06:00, Mon 06:00-08:00", 10),
+        ("00:00-24:00", None),
+        ("08:00-20:00, 20:00-08:00", None),
+        ("Mon-Sat 00:00-24:00, Sun 00:00-23:59", 7 * 24 - 1 / 60),
+    ],
+)
+def test_so_long_it_is_open_at_a_stretch(hours: str, longest: float | None) -> None:
+    length = None if longest is None else timedelta(hours=longest)
+    assert read_active_hours(f"{hours} UTC").longest == length
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 6), st.integers(0, 23), st.integers(1, 24)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_the_longest_stretch_is_what_a_walk_through_two_weeks_finds(
+    parts: list[tuple[int, int, int]],
+) -> None:
+    """Hour by hour, against the hours that each part covers."""
+    days = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    parts = [part for part in parts if part[1] != part[2] % 24 or part[1] == 0]
+    if not parts:
+        return
+    text = ", ".join(
+        f"{days[day]} {begin:02}:00-{end:02}:00" for day, begin, end in parts
+    )
+    week = set()
+    for day, begin, end in parts:
+        length = end - begin if end > begin else end - begin + 24
+        week |= {(day * 24 + begin + hour) % 168 for hour in range(length)}
+    longest = run = 0
+    for hour in range(2 * 168):
+        run = run + 1 if hour % 168 in week else 0
+        longest = max(longest, run)
+    expected = None if len(week) == 168 else timedelta(hours=longest)
+    assert read_active_hours(f"{text} UTC").longest == expected
+
+
+@pytest.mark.parametrize(
     ("when", "opens"),
     [
         ("2026-11-30 07:00", "2026-11-30 08:00"),

@@ -18,6 +18,7 @@ from monitor.config.queries.conditions import (
     read_kind,
     thresholds_of,
 )
+from monitor.config.queries.hours import check_hours
 from monitor.config.queries.label_filters import (
     exact_labels,
     patterns_fault,
@@ -83,6 +84,7 @@ def _read_rule(
     if metric is None:
         return None
     check_rated_metric(metric, section, problems)
+    check_hours(checked, section, problems)
     _check_names(checked, metric, section, problems)
     labels = _labels_of_alerts(checked, metric, detector)
     text_names = check_texts(checked, labels, subjects, section, problems)
