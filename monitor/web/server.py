@@ -169,7 +169,7 @@ class WebServer:
             except Exception as error:  # noqa: BLE001 - a defect: what comes next may be read again
                 # Once: it may be raised at each look.
                 if repr(error) != logged:
-                    self._log.error("web_config.failed", exc_info=True)
+                    self._log.error("config.failed", exc_info=True)
                 logged = repr(error)
             else:
                 logged = ""

@@ -255,12 +255,12 @@ def test_a_look_that_fails_by_a_defect_is_logged_and_not_the_last(
         server.start()
         try:
             file_with(tmp_path, "no: [")
-            wait_until(lambda: is_logged(views, "web_config.failed"))
+            wait_until(lambda: is_logged(views, "config.failed"))
             file_with(tmp_path, users_text(alice="changed"))
             wait_until(lambda: is_logged(views, "config.reloaded"))
         finally:
             server.close(30)
-    failed = [line for line in views.logged() if line["event"] == "web_config.failed"]
+    failed = [line for line in views.logged() if line["event"] == "config.failed"]
     assert len(failed) == 1
     assert "a defect" in failed[0]["exception"]
 
