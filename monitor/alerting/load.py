@@ -24,7 +24,9 @@ _RUNS_KEPT = 3
 _LEAST_PART = 0.1
 """Of the budget, that is left to what may wait where the critical queries use all of it."""
 _MARGIN = 1.2
-"""By how much the budget must suffice before intervals shrink again."""
+"""By how much the budget must suffice for the intervals that are chosen when they shrink again."""
+_CALM = 2.5
+"""How many times longer than needed intervals must be before they shrink: costs swing, intervals should not."""
 MAX_STRETCH = 1000
 
 _Spent = tuple[datetime, float]
@@ -77,10 +79,8 @@ class LoadAccount:
         needed = self._needed(tuple(jobs), limits)
         if needed > self.stretch and self.left_seconds(limits, now) == 0:
             return replace(self, stretch=_rounded(needed))
-        # With a margin, so that a cost that swings around the budget does not begin and end it all the time.
-        relaxed = _rounded(needed * _MARGIN)
-        if relaxed < self.stretch:
-            return replace(self, stretch=relaxed)
+        if needed * _CALM < self.stretch:
+            return replace(self, stretch=_rounded(needed * _MARGIN))
         return self
 
     def _needed(self, jobs: Iterable[Job], limits: LoadLimits) -> float:

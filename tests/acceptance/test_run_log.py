@@ -29,8 +29,8 @@ def test_the_level_of_the_configuration_holds_and_a_reload_changes_it_at_once(
         daemon.wait_for("monitor.started")
         log_table(config, "debug")
         daemon.signal(signal.SIGHUP)
+        # Whose failure was kept back before is said no more: what is told of the reload itself is the first word.
         daemon.wait_for("config.reloaded")
-        daemon.wait_for("run.failed")
         log_table(config, "critical")
         assert daemon.get("/-/reload", method="POST")[0] == 200
     assert daemon.events[0]["event"] == "monitor.started"

@@ -68,6 +68,21 @@ def test_intervals_shrink_when_a_query_is_cheap_again_whatever_was_spent() -> No
     assert account.stretch == 1
 
 
+def test_a_cost_that_swings_changes_the_intervals_a_few_times_and_not_at_each_run() -> (
+    None
+):
+    job = a_job("swinging")
+    account, seen = LoadAccount(), [1]
+    for minute in range(240):
+        at = START + minute * MINUTE
+        took = (1.1, 1.9, 1.4, 1.0, 1.7)[minute // 3 % 5]
+        account = account.with_run("swinging", took, at).with_pace([job], LIMITS, at)
+        if account.stretch != seen[-1]:
+            seen.append(account.stretch)
+    # 10 to 19 s in ten minutes of 6
+    assert seen == [1, 4]
+
+
 def test_a_single_slow_run_stretches_nothing() -> None:
     job = a_job("usual")
     account = ran(LoadAccount(), [job] * 3, 0.05, 0.05, 9.0)

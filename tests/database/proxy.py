@@ -132,6 +132,8 @@ class Proxy:
         self._frozen = threading.Event()
         self.trickle_seconds = 0.0
         """Above 0: the server's bytes go on one at a time, this far apart."""
+        self.trickle_from_bytes = 0
+        """Only what comes in one piece of at least so many trickles: rows, and not what a login says."""
         self.from_client: Rewrite | None = None
         """Changes what a client sends, packet by packet."""
         self.from_server: Rewrite | None = None
@@ -197,6 +199,7 @@ class Proxy:
             return
         self.thaw()
         self.trickle_seconds = 0.0
+        self.trickle_from_bytes = 0
         self.turns_away = 0
         self.from_client = self.from_server = self.instead = None
         self._stranded = set()
@@ -268,7 +271,7 @@ class Proxy:
             return
         if self.from_server is not None:
             data = self.from_server(data)
-        if not self.trickle_seconds:
+        if not self.trickle_seconds or len(data) < self.trickle_from_bytes:
             client.sendall(data)
             return
         for byte in data:
