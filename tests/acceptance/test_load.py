@@ -83,7 +83,9 @@ def test_a_query_that_became_dear_is_run_more_rarely_until_it_is_cheap_again(
         stretched = daemon.wait_for("load.stretched", seconds=120)
         assert stretched["target"] == "main"
         assert stretched["stretch"] > 1
-        assert stretched["spent_seconds"] >= stretched["budget_seconds"] == BUDGET_SECONDS
+        assert (
+            stretched["spent_seconds"] >= stretched["budget_seconds"] == BUDGET_SECONDS
+        )
         wait_until(lambda: interval_of(daemon, "dear") > INTERVAL, why="it is shown")
         assert interval_of(daemon, "vital") == INTERVAL
         page = daemon.get("/")[1]
