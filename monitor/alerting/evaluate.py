@@ -280,7 +280,7 @@ def _miss(
         elif labels in renamed:
             resolved.append(end_of(alert, now, "rule_changed"))
         elif now - keep_since < bound.rule.keep_firing_for or (
-            alert.notified and bound.is_explained(labels)
+            alert.is_known() and bound.is_explained(labels)
         ):
             # Counted from the first miss, as Prometheus does. What was announced before its cause was ends with
             # it: no notice is made of what is muted, and whoever has an incident must be able to close it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from monitor.model.alerts import Alert, AlertState
+from monitor.model.alerts import Alert, AlertState, Unended
 from monitor.model.results import Sample
 from monitor.model.settings import Labels, Rule, Severity
 
@@ -97,10 +97,19 @@ def _successor(alert: Alert, labels: Labels, severity: Severity) -> Alert:
         state=AlertState.PENDING,
         fired_at=None,
         notified=(),
+        # Who may not hear that it is louder, such as while it is muted, is to hear of an end when there is one.
+        unended=_known_as(alert),
         fingerprint="",
         muted_by=None,
         cause=(),
     )
+
+
+def _known_as(alert: Alert) -> tuple[tuple[str, Unended], ...]:
+    """Return as what each receiver knows an alert, which may be as a quieter one."""
+    as_it_is = Unended(alert.severity, alert.fired_at or alert.active_at)
+    known = {**dict(alert.unended), **dict.fromkeys(dict(alert.notified), as_it_is)}
+    return tuple(sorted(known.items()))
 
 
 def severity_of(labels: Labels) -> Severity:

@@ -71,6 +71,8 @@ def alert_lines(alert: Alert, active: Iterable[Alert]) -> Iterator[str]:
     yield f"  {_state(alert)} since {utc_second(alert.active_at)}{fired}: {labels}"
     for receiver, notified_at in alert.notified:
         yield f"    {receiver} was last told at {utc_second(notified_at)}"
+    for receiver, known in alert.unended:
+        yield f"    {receiver} knows it as {known.severity}"
     if alert.muted_by:
         names = {one.fingerprint: one.name for one in active}
         root = names.get(alert.muted_by, alert.muted_by)

@@ -55,8 +55,9 @@ from monitor.model.alerts import Alert, Delivery, Notification
 from monitor.model.deploys import DeployChanges
 from monitor.model.results import CANCELLED, Failure, Result
 from monitor.model.settings import Config, Job, JobKey
+from monitor.notify.notified import refused_by
 from monitor.notify.reminders import Reminders
-from monitor.notify.routing import notifications_for, refused_by
+from monitor.notify.routing import notifications_for
 from monitor.storage import State
 from monitor.timing.clock import SLEPT, SettableClock
 from monitor.timing.shift import moved

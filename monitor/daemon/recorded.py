@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from monitor.alerting.active import Changes
+from monitor.alerting.severity import SUPERSEDED
 from monitor.alerting.updates import Update
 from monitor.detection.rules import RuleMemory
-from monitor.model.alerts import Alert, AlertState, Notification, Scope
+from monitor.model.alerts import Alert, Notification, Scope
 from monitor.model.positions import Position
 from monitor.model.settings import JobKey, Labels
-from monitor.notify.routing import notified_by, with_notified
+from monitor.notify.notified import notified_by, with_notified
 from monitor.storage.rule_memories import MemoryKey
 
 DueReminders: TypeAlias = Callable[
@@ -47,7 +48,7 @@ NOTHING_KEPT = Kept()
 def note_notified(changes: Changes, notifications: tuple[Notification, ...]) -> None:
     """Write into the firing alerts who was notified of them; recorded with the notifications as one."""
     notified = notified_by(notifications)
-    for scope in _firing_scopes(notifications):
+    for scope in _going_on(notifications):
         noted = {
             labels: with_notified(alert, notified)
             for labels, alert in changes.of(scope).items()
@@ -63,10 +64,11 @@ def noted_reminders(changes: Changes, due: DueReminders) -> tuple[Notification, 
     return reminders
 
 
-def _firing_scopes(notifications: tuple[Notification, ...]) -> set[Scope]:
+def _going_on(notifications: tuple[Notification, ...]) -> set[Scope]:
+    """Return the scopes of what fires, or has a louder one in its place that does."""
     scopes = set()
     for notification in notifications:
         for alert in notification.alerts:
-            if alert.state is AlertState.FIRING:
+            if alert.is_firing() or alert.resolve_reason == SUPERSEDED:
                 scopes.add(alert.scope)
     return scopes

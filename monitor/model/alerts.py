@@ -55,6 +55,16 @@ class FoundAtFiring:
     """Whether everybody is known whom it found since, too."""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Unended:
+    """As what a receiver knows an alert that got louder when it was not to hear so: it has neither heard that
+    the quieter one is over, nor that the louder one fires.
+    """
+
+    severity: Severity
+    fired_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """One label set that a rule found. Identity is `labels`; everything else may change.
@@ -84,6 +94,8 @@ class Alert:
     """The worst value since it began; None where the rule's condition knows no worse and better."""
     notified: tuple[tuple[str, datetime], ...] = ()
     """Which receivers were notified of it, and when last, by name; also its name in the state's file."""
+    unended: tuple[tuple[str, Unended], ...] = ()
+    """Which receivers were notified of a quieter one in whose place it came, and of nothing since, by name."""
     members: tuple[str, ...] = ()
     """The ids of whom it found so far, of a rule that asks who was repaired; kept, and shown to nobody."""
     at_firing: FoundAtFiring | None = None
@@ -140,6 +152,10 @@ class Alert:
     def is_heard(self) -> bool:
         """Return whether it speaks: it fires, and under no other alert."""
         return self.is_firing() and self.muted_by is None
+
+    def is_known(self) -> bool:
+        """Return whether a receiver was notified of it, be it as a quieter one, and waits for its end."""
+        return bool(self.notified or self.unended)
 
     def label(self, name: str) -> str:
         """Return the value of a label; empty where it has none of this name."""

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from monitor.model.alerts import Alert, AlertState, Notification, Scope
+from monitor.alerting.resolved import end_of
+from monitor.alerting.severity import SUPERSEDED
+from monitor.model.alerts import Alert, AlertState, Change, Notification, Scope
 from monitor.model.settings import Labels, Receiver
-from monitor.notify.routing import Batch, is_to_hear, notified_at, notified_once
+from monitor.notify.ends import as_known_to
+from monitor.notify.notified import notified_at
+from monitor.notify.routing import Batch, is_to_hear, notified_once
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -97,12 +101,23 @@ def reminders_for(
                 continue
             last_at = notified_at(receiver, alert)
             if last_at is None:
-                late.add(alert, "fired")
+                late.add(alert, str(Change.FIRED))
+                _close_quieter(late, alert)
             elif _repeat_at(receiver, last_at) <= now:
                 repeats.add(alert, "again")
         notifications.extend(late.notifications())
         notifications.extend(repeats.notifications())
     return tuple(notifications)
+
+
+def _close_quieter(late: Batch, alert: Alert) -> None:
+    """Add the end of the quieter alert as which a receiver knows one, where it keeps an incident of that."""
+    receiver = late.receiver
+    known = as_known_to(receiver.name, alert)
+    closes = receiver.settings.keeps_incidents and receiver.send_resolved
+    if known is not None and closes:
+        ended = end_of(known, late.now, SUPERSEDED)
+        late.add(ended.alert, str(ended.change))
 
 
 def _next_reminder_at(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
 from monitor.alerting.alert_names import WATCHDOG
-from monitor.alerting.resolved import MOVED
-from monitor.alerting.severity import SUPERSEDED, rank, without_severity
+from monitor.alerting.severity import rank, without_severity
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
 from monitor.model.settings import Labels, Receiver, Severity
+from monitor.notify.ends import Begun, end_heard
 
 
 def wants(receiver: Receiver, alert: Alert) -> bool:
@@ -52,11 +51,6 @@ def notified_once(receivers: Iterable[Receiver]) -> Sequence[Receiver]:
     return [receiver for receiver in receivers if receiver.takes_notifications]
 
 
-def notified_at(receiver: Receiver, alert: Alert) -> datetime | None:
-    """Return since when a receiver has its last notification of an alert; None where it has none."""
-    return dict(alert.notified).get(receiver.name)
-
-
 def notifications_for(
     receivers: Iterable[Receiver],
     transitions: Sequence[Transition],
@@ -76,50 +70,11 @@ def notifications_for(
         begun = _begun(receiver, transitions, full)
         batch = Batch(receiver, run_key, now)
         for transition in transitions:
-            if _is_news(receiver, transition, begun):
-                batch.add(transition.alert, str(transition.change))
+            news = _news_of(receiver, transition, begun)
+            if news is not None:
+                batch.add(news, str(transition.change))
         notifications.extend(batch.notifications())
     return tuple(notifications)
-
-
-def refused_by(
-    receivers: Iterable[Receiver],
-    transitions: Iterable[Transition],
-    full: Collection[str],
-) -> Mapping[str, int]:
-    """Count for each receiver whose outbox is full the alerts that began and are not in it."""
-    fired = [one.alert for one in transitions if one.change is Change.FIRED]
-    return Counter(
-        receiver.name
-        for receiver in receivers
-        if receiver.name in full
-        for alert in fired
-        if is_to_hear(receiver, alert)
-    )
-
-
-def notified_by(
-    notifications: Iterable[Notification],
-) -> Mapping[Labels, Mapping[str, datetime]]:
-    """Return for each alert, by its labels, which receivers are notified of it by these, and since when."""
-    notified: dict[Labels, dict[str, datetime]] = {}
-    for notification in notifications:
-        for alert in notification.alerts:
-            receivers = notified.setdefault(alert.labels, {})
-            receivers[notification.receiver] = notification.created_at
-    return notified
-
-
-def with_notified(
-    alert: Alert, notified: Mapping[Labels, Mapping[str, datetime]]
-) -> Alert:
-    """Note in a firing alert who has notifications of it now."""
-    receivers = notified.get(alert.labels)
-    if not receivers:
-        return alert
-    merged = dict(alert.notified)
-    merged.update(receivers)
-    return replace(alert, notified=tuple(sorted(merged.items())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,53 +131,34 @@ class Batch:
         return digest.hexdigest()[:32]
 
 
-def _is_news(
-    receiver: Receiver, transition: Transition, begun: Collection[Labels]
-) -> bool:
-    """Return whether a receiver is notified of a transition.
+def _begun(
+    receiver: Receiver, transitions: Iterable[Transition], full: Collection[str]
+) -> Begun:
+    """Return what begins by these transitions for a receiver, where those in `full` have no room."""
+    wanted = [
+        one.alert
+        for one in transitions
+        if one.change is Change.FIRED
+        if wants(receiver, one.alert)
+    ]
+    begun = {
+        without_severity(alert.labels): is_to_hear(receiver, alert) for alert in wanted
+    }
+    if receiver.name in full:
+        return dict.fromkeys(begun, False)
+    return begun
 
-    `begun` is what the receiver hears begin by the same run.
-    """
+
+def _news_of(receiver: Receiver, transition: Transition, begun: Begun) -> Alert | None:
+    """Return the alert of which a receiver hears by a transition, as it knows it; None: of nothing."""
     alert = transition.alert
     match transition.change:
         case Change.PENDING:
-            return False
+            return None
         case Change.FIRED:
-            return without_severity(alert.labels) in begun
-        case Change.RESOLVED if alert.resolve_reason == MOVED:
-            # Whoever watches the target now says how it goes on.
-            return False
+            is_heard = begun.get(without_severity(alert.labels), False)
+            return alert if is_heard else None
         case Change.RESOLVED:
-            if _goes_on(alert, begun) and not receiver.settings.keeps_incidents:
-                # The louder alert says it all; only what keeps incidents must close its own.
-                return False
-            # Whatever the receiver filters now: it has an alert that it must be able to close. Who was not
-            # notified that it fires need not hear that it ended.
-            is_notified = notified_at(receiver, alert) is not None
-            return receiver.send_resolved and is_notified
+            return end_heard(receiver, alert, begun)
         case _:
             assert_never(transition.change)
-
-
-def _begun(
-    receiver: Receiver, transitions: Iterable[Transition], full: Collection[str]
-) -> frozenset[Labels]:
-    """Return what the receiver hears begin, by what a louder alert has in common with a quieter one.
-
-    Nothing where its outbox is full: what is refused speaks for no end.
-    """
-    if receiver.name in full:
-        return frozenset()
-    return frozenset(
-        without_severity(transition.alert.labels)
-        for transition in transitions
-        if transition.change is Change.FIRED
-        if is_to_hear(receiver, transition.alert)
-    )
-
-
-def _goes_on(ended: Alert, begun: Collection[Labels]) -> bool:
-    """Return whether a louder alert has the place of one that ended, and the receiver hears of that one."""
-    is_superseded = ended.resolve_reason == SUPERSEDED
-    common = without_severity(ended.labels)
-    return is_superseded and common in begun

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from monitor.model.alerts import Alert, AlertState, FoundAtFiring, Scope
+from monitor.model.alerts import Alert, AlertState, FoundAtFiring, Scope, Unended
 from monitor.model.settings import Severity
 
 
@@ -118,6 +118,20 @@ def _read_notified(value: Any) -> tuple[tuple[str, datetime], ...]:
     return tuple(sorted(notified))
 
 
+def _write_unended(unended: Iterable[tuple[str, Unended]]) -> dict[str, list[str]]:
+    return {
+        receiver: [str(one.severity), instant_to_text(one.fired_at)]
+        for receiver, one in unended
+    }
+
+
+def _read_unended(value: Any) -> tuple[tuple[str, Unended], ...]:
+    unended: dict[str, Unended] = {}
+    for receiver, (severity, fired_at) in value.items():
+        unended[str(receiver)] = Unended(Severity(severity), text_to_instant(fired_at))
+    return tuple(sorted(unended.items()))
+
+
 def _read_pairs(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((str(key), str(text)) for key, text in value.items()))
 
@@ -182,6 +196,7 @@ FIELDS: Mapping[str, StoredField] = MappingProxyType(
         "deploy": _PLAIN,
         "members": StoredField(list, _read_members),
         "at_firing": StoredField(_write_at_firing, _read_at_firing),
+        "unended": StoredField(_write_unended, _read_unended),
         "notified": StoredField(_write_notified, _read_notified, key="told"),
     }
 )

@@ -79,6 +79,8 @@ class Settings:
     has_query: bool = True
     has_schema_query: bool = True
     usage_hold_seconds: int = 0
+    usage_rises: bool = False
+    """Whether a stop of usage is a warning first, and critical above 5."""
     explains: bool = False
     says_effect: bool = False
     """Whether it is said by what is muted, and not by what mutes."""
@@ -142,8 +144,10 @@ class Settings:
         )
         usage = Judged(
             "TokenUsageStopped",
-            "critical",
+            "warning" if self.usage_rises else "critical",
             hold=timedelta(seconds=self.usage_hold_seconds),
+            critical_above=5.0 if self.usage_rises else None,
+            critical_hold=timedelta(seconds=self.critical_hold_seconds),
             is_under_column=True,
             is_mute_without_column=True,
         )
@@ -179,6 +183,12 @@ class Settings:
         (usage,) = USAGE.rules
         hold = timedelta(seconds=self.usage_hold_seconds)
         usage = replace(usage, hold=hold, muted_by=self.muting)
+        if self.usage_rises:
+            critical_hold = timedelta(seconds=self.critical_hold_seconds)
+            critical = SeverityLevel(
+                Severity.CRITICAL, Condition("above", 5.0), critical_hold
+            )
+            usage = replace(usage, severity=Severity.WARNING, louder=(critical,))
         queries = [
             *([COLUMNS] if self.has_schema_query else []),
             replace(USAGE, rules=(usage,)),

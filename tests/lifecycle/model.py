@@ -112,6 +112,8 @@ class Life:
     """It is muted under a cause, and not for want of data."""
     is_known: bool = False
     """Receivers have heard that it fires."""
+    known_as: Who | None = None
+    """They have heard so of a quieter one in whose place it came, and of nothing since."""
     critical_at: datetime | None = None
     """Since when it has been above what makes it critical."""
     is_in_deploy: bool = False
@@ -404,7 +406,11 @@ class Model:
         critical = {
             about
             for about, critical_at in since.items()
-            if critical_at is not None and at >= critical_at + rule.critical_hold
+            if critical_at is not None
+            and at
+            >= critical_at
+            + rule.critical_hold
+            + self._wait_of(Who(rule.name, rule.labels, about))
         }
         found = {
             Who(rule.name, _own(rule, about in critical), about): value
@@ -442,7 +448,7 @@ class Model:
                 self._end(who, at, "rule_changed")
             elif life.fired_at is None or (
                 at >= life.missed_at + rule.keep
-                and not (life.is_known and self._causes_of(who))
+                and not (self._is_awaited(life) and self._causes_of(who))
             ):
                 self._end(who, at, "")
             else:
@@ -492,12 +498,14 @@ class Model:
         if LOUD.index(_severity(other)) >= LOUD.index(_severity(who)):
             return other
         life = self.lives[other]
+        known_as = other if life.is_known else life.known_as
         self._end(other, at, "superseded")
         self.lives[who] = replace(
             life,
             fired_at=None,
             is_told_at_once=life.fired_at is not None,
             is_known=False,
+            known_as=known_as,
         )
         self.risen.add(who)
         return who
@@ -570,19 +578,24 @@ class Model:
         life = self.lives.get(who)
         if life is None or life.is_explained or life.is_known:
             return False
-        life.is_known = True
+        life.is_known, life.known_as = True, None
         return True
 
     def _is_heard(self, who: Who, life: Life) -> None:
         if not life.is_known:
-            life.is_known = True
+            life.is_known, life.known_as = True, None
             self.notices.append(("firing", who))
+
+    def _is_awaited(self, life: Life) -> bool:
+        """Receivers wait for its end, by whatever severity they know it."""
+        return life.is_known or life.known_as is not None
 
     def _end(self, who: Who, at: datetime, reason: str) -> None:
         if self.lives[who].fired_at is not None:
             self._tell("resolved", who, at, reason)
-            if self.lives[who].is_known and reason != "superseded":
-                self.notices.append(("resolved", who))
+            life = self.lives[who]
+            if self._is_awaited(life) and reason != "superseded":
+                self.notices.append(("resolved", life.known_as or who))
         del self.lives[who]
 
     def _tell(self, change: str, who: Who, at: datetime, reason: str = "") -> None:

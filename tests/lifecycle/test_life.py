@@ -21,6 +21,7 @@ from tests.lifecycle.machine import FAILURES, Settings, Twins
 PLANS = st.sampled_from(["free", "pro", "team"])
 VALUES = st.sampled_from([0.0, 5.0, 6.0, float("nan")])
 SERIES = st.lists(VALUES, max_size=6)
+AGES = st.sampled_from([0.0, 4.0, 9.0])
 QUERIES = st.sampled_from(["balances", "balances", "usage", "missing_columns"])
 SHORT = st.sampled_from([1, 29, 30, 31, 59, 60, 61, 120])
 LONG = st.sampled_from([1, 60, 120, 180, 300, 899, 900, 901, 1300])
@@ -35,6 +36,7 @@ CHANGES = st.fixed_dictionaries(
         "team": st.sampled_from(["", "a"]),
         "interval_seconds": st.sampled_from([30, 60, 300]),
         "usage_hold_seconds": st.sampled_from([0, 60]),
+        "usage_rises": st.booleans(),
         "explains": st.booleans(),
         "says_effect": st.booleans(),
         "critical_above": st.sampled_from([None, 5.0]),
@@ -80,11 +82,18 @@ class Histories(RuleBasedStateMachine):
         self.twins.balances([("pro", value), ("pro", value)])
         self.twins.compare()
 
-    @rule(passed=SHORT, age=st.sampled_from([0.0, 9.0]), late=LATE)
+    @rule(passed=SHORT, age=AGES, late=LATE)
     def usage(self, passed: int, age: float, late: int) -> None:
         self.twins.wait(passed)
         self.twins.usage(age, late=late)
         self.twins.compare()
+
+    @rule(runs=st.lists(st.tuples(VALUES, AGES), max_size=4))
+    def both_on_the_grid(self, runs: list[tuple[float, float]]) -> None:
+        for value, age in runs:
+            self._series([value])
+            self.twins.usage(age)
+            self.twins.compare()
 
     @rule(passed=SHORT, is_missing=st.booleans(), late=LATE)
     def columns(self, passed: int, is_missing: bool, late: int) -> None:
@@ -241,6 +250,28 @@ def _balances(twins: Twins, value: float, *, is_old_job: bool = False) -> None:
     twins.wait(60)
     twins.balances([("pro", value)], is_old_job=is_old_job)
     twins.compare()
+
+
+def test_what_gets_louder_while_it_is_muted_ends_as_what_was_heard_of_it() -> None:
+    twins = Twins()
+    changed = replace(twins.settings, explains=True, usage_rises=True, hold_seconds=0)
+    twins.reload(changed)
+    for age in (4.0, 4.0):
+        _both(twins, 0.0, age)
+    heard = set(twins.told_at)
+    assert heard
+    for age in (4.0, 9.0, 0.0):
+        _both(twins, 5.0, age)
+        assert heard <= twins.told_at.keys()
+    _both(twins, 0.0, 0.0)
+    assert not twins.told_at.keys() & heard
+
+
+def _both(twins: Twins, value: float, age: float) -> None:
+    _balances(twins, value)
+    twins.usage(age)
+    twins.compare()
+    twins.tick()
 
 
 @pytest.mark.slow

@@ -9,13 +9,9 @@ import pytest
 from monitor.alerting.alert_names import WATCHDOG
 from monitor.model.alerts import Alert, AlertState, Change, Transition
 from monitor.model.settings import Receiver, Severity
+from monitor.notify.notified import notified_by, with_notified
 from monitor.notify.reminders import reminders_for
-from monitor.notify.routing import (
-    notifications_for,
-    notified_by,
-    wants,
-    with_notified,
-)
+from monitor.notify.routing import notifications_for, wants
 from tests.notify.far_end import START, alert, receiver
 
 FIRING = alert()
