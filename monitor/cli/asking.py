@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from monitor.config.toml.document import Section
-from monitor.daemon.http_lists import HttpLists
+from monitor.config.sources import FaultsOf, Groups
+from monitor.daemon.http_lists import HttpLists, no_faults
 from monitor.model.discovery import HttpSdSettings
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
@@ -22,7 +22,10 @@ def lists_of(watchdog: Watchdog, secrets: SecretReader) -> HttpLists:
     return HttpLists(client.fetch, lambda: datetime.now(UTC))
 
 
-def ask_now(directory: Path, settings: HttpSdSettings) -> tuple[Section, ...]:
-    """Ask for the targets, or take those that were last in force; ConfigError without either."""
+def ask_now(directory: Path, settings: HttpSdSettings, _faults_of: FaultsOf) -> Groups:
+    """Ask for the targets, or take those that were last in force; ConfigError without either.
+
+    Of the newest list every problem is told, also where the daemon would go on with the one of before.
+    """
     with Watchdog() as watchdog:
-        return lists_of(watchdog, SecretReader()).ask(directory, settings)
+        return lists_of(watchdog, SecretReader()).ask(directory, settings, no_faults)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from monitor.config.discovered import entries_of, read_template
+from monitor.config.discovered import TargetTemplate, entries_of, read_template
 from monitor.config.load import read_load
 from monitor.config.schema import HttpSdSchema, RootSchema
 from monitor.config.target_lists import read_files
@@ -18,13 +19,17 @@ from monitor.config.toml.problems import Problems
 from monitor.config.toml.text_files import below
 from monitor.config.toml.validation import check_table, require_one_of, validate
 from monitor.model.discovery import HttpSdSettings, TargetsFiles
-from monitor.model.errors import ConfigError
+from monitor.model.errors import ConfigError, Problem
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9_-]+")
 
-AskForTargets: TypeAlias = Callable[[HttpSdSettings], tuple[Section, ...]]
+Groups: TypeAlias = tuple[Section, ...]
+"""A list of targets as it came: groups of addresses with labels."""
+FaultsOf: TypeAlias = Callable[[Groups], tuple[Problem, ...]]
+"""Returns what is wrong with a list, beside the rest of this configuration."""
+AskForTargets: TypeAlias = Callable[[HttpSdSettings, FaultsOf], Groups]
 """Returns the groups that `[http_sd]` names; ConfigError where they cannot be had."""
-AskInDirectory: TypeAlias = Callable[[Path, HttpSdSettings], tuple[Section, ...]]
+AskInDirectory: TypeAlias = Callable[[Path, HttpSdSettings, FaultsOf], Groups]
 """The same, given the state directory first, which may keep what was answered before."""
 
 
@@ -50,17 +55,19 @@ def read_sources(
         read_target(name, table, base, load, problems)
         for name, table in tables(section, "targets", problems)
     ]
+    defaults = table_at(section, "targets_defaults", problems)
+    template = read_template(defaults, base, load, problems)
     files: TargetsFiles | None = None
-    groups: list[Section] = []
     if root.targets_file is not None:
         origin = section.origin("targets_file")
         files, groups = read_files(root.targets_file, base, origin, problems)
+        entries += entries_of(groups, template, problems)
     http_sd = _read_http_sd(section, base, problems)
     if http_sd is not None and ask is not None:
-        groups += _asked(http_sd, ask, problems)
-    defaults = table_at(section, "targets_defaults", problems)
-    template = read_template(defaults, base, load, problems)
-    entries += entries_of(groups, template, problems)
+        answered = _asked(
+            http_sd, ask, partial(_faults_of, entries, template), problems
+        )
+        entries = [*entries, *entries_of(answered, template, problems)]
     is_listed = files is not None or "http_sd" in section.data
     if not is_listed and section.data.get("targets", {}) == {}:
         message = 'at least one target is required: [targets.NAME], "targets_file" or [http_sd]'
@@ -98,11 +105,24 @@ def _header_fault(name: str, _path: str) -> str | None:
     return "is not the name of an HTTP header"
 
 
+def _faults_of(
+    others: list[TargetEntry], template: TargetTemplate, groups: Groups
+) -> tuple[Problem, ...]:
+    """Return what is wrong with the targets of a list, each by itself and beside all others."""
+    problems = Problems()
+    listed = entries_of(groups, template, problems)
+    _refuse_second_names([*others, *listed], problems)
+    return problems.in_order()
+
+
 def _asked(
-    settings: HttpSdSettings, ask: AskForTargets, problems: Problems
-) -> tuple[Section, ...]:
+    settings: HttpSdSettings,
+    ask: AskForTargets,
+    faults_of: FaultsOf,
+    problems: Problems,
+) -> Groups:
     try:
-        return ask(settings)
+        return ask(settings, faults_of)
     except ConfigError as error:
         problems.include(error.problems)
         return ()

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from monitor.config.sources import FaultsOf, Groups
 from monitor.config.target_lists import HTTP_SD, read_answer
 from monitor.config.toml.document import Section
 from monitor.model.discovery import HttpSdSettings
@@ -42,7 +43,8 @@ class _List:
 class HttpLists:
     """The last good list of each address that was configured; of any thread.
 
-    What cannot be had, or read, changes nothing: the list of before holds.
+    What cannot be had, read or used changes nothing: the list of before holds. What can be used is for the
+    configuration to say that was loaded last: it brings the word with it when it asks.
     """
 
     def __init__(self, fetch: Fetch, now: Callable[[], datetime]) -> None:
@@ -50,20 +52,24 @@ class HttpLists:
         self._now = now
         self._lock = threading.Lock()
         self._lists: dict[HttpSdSettings, _List] = {}
+        self._faults_of: dict[HttpSdSettings, FaultsOf] = {}
         self._accepted: tuple[HttpSdSettings, _List] | None = None
         self._kept: tuple[HttpSdSettings, _List] | None = None
 
-    def ask(self, directory: Path, settings: HttpSdSettings) -> tuple[Section, ...]:
+    def ask(
+        self, directory: Path, settings: HttpSdSettings, faults_of: FaultsOf
+    ) -> Groups:
         """Return the list for a load: the one that is known, else asked for, else kept in the state directory.
 
-        ConfigError where there is none of them; it may pass.
+        ConfigError where there is none of them that can be used; it may pass.
         """
         with self._lock:
+            self._faults_of[settings] = faults_of
             known = self._lists.get(settings)
         if known is not None:
             return known.groups
         try:
-            found = self._asked(settings, self._now())
+            found = self._usable(settings, self._now())
         except DeliveryError as error:
             kept = _read_kept(directory, settings)
             if kept is None:
@@ -76,8 +82,8 @@ class HttpLists:
         return found.groups
 
     def refresh(self, settings: HttpSdSettings, now: datetime) -> bool:
-        """Ask, and return whether the list is another than before; DeliveryError without a list."""
-        found = self._asked(settings, now)
+        """Ask, and return whether the list is another than before; DeliveryError without one that can be used."""
+        found = self._usable(settings, now)
         with self._lock:
             before = self._lists.get(settings)
             self._lists[settings] = found
@@ -89,6 +95,11 @@ class HttpLists:
             known = self._lists.get(settings) if settings else None
             if settings is not None and known is not None:
                 self._lists = {settings: known}
+                self._faults_of = {
+                    one: faults_of
+                    for one, faults_of in self._faults_of.items()
+                    if one == settings
+                }
                 self._accepted = settings, known
 
     def keep(self, directory: Path) -> None:
@@ -104,6 +115,18 @@ class HttpLists:
         )
         self._kept = accepted
 
+    def _usable(self, settings: HttpSdSettings, now: datetime) -> _List:
+        """Ask for the list, and refuse one that a load would refuse: what holds stays until it is mended there."""
+        found = self._asked(settings, now)
+        with self._lock:
+            faults_of = self._faults_of.get(settings, no_faults)
+        if faults := faults_of(found.groups):
+            said = str(faults[0])
+            if len(faults) > 1:
+                said = f"{said} (and {len(faults) - 1} more)"
+            raise DeliveryError("bad_answer", said, recoverable=True)
+        return found
+
     def _asked(self, settings: HttpSdSettings, now: datetime) -> _List:
         content = self._fetch(settings, now)
         try:
@@ -117,7 +140,14 @@ class HttpLists:
         raise DeliveryError("bad_answer", said, recoverable=True)
 
 
-def kept_list(directory: Path, settings: HttpSdSettings) -> tuple[Section, ...]:
+def no_faults(_groups: Groups) -> tuple[Problem, ...]:
+    """Return nothing: whoever asks hears himself what is wrong with the newest list."""
+    return ()
+
+
+def kept_list(
+    directory: Path, settings: HttpSdSettings, _faults_of: FaultsOf = no_faults
+) -> Groups:
     """Return the list that was last in force; nothing where none was kept."""
     kept = _read_kept(directory, settings)
     return () if kept is None else kept.groups

@@ -171,6 +171,37 @@ def test_a_start_that_cannot_ask_watches_what_was_last_in_force(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_list_with_a_bad_entry_stops_neither_a_reload_nor_the_next_start(
+    fleet: Fleet, inventory: Inventory, address: FarEnd
+) -> None:
+    good = json.dumps(fleet.group("a", "b")).encode()
+    # A label that this monitor sets itself, in the group of a target that is new.
+    bad = json.dumps(
+        [*fleet.group("a", "b"), {"targets": ["127.0.0.1:1"], "labels": {"9": "x"}}]
+    ).encode()
+    inventory.body = good
+    config = http_sd(fleet, address)
+    with running(config) as daemon:
+        wait_for_runs(daemon, ["a", "b"])
+        kept = fleet.folder / "state" / "http_sd.json"
+        wait_until(kept.exists, why="the list is kept")
+        inventory.body = bad
+        failed = daemon.wait_for("discovery.failed", reason="bad_answer")
+        assert "http_sd" in str(failed["message"])
+        assert daemon.get("/-/reload", method="POST")[0] == 200
+        assert daemon.seen("config.rejected") == []
+    with running(config) as daemon:
+        wait_for_runs(daemon, ["a", "b"])
+        daemon.wait_for("discovery.failed", reason="bad_answer")
+        inventory.body = good
+        daemon.wait_for("discovery.succeeded", last_reason="bad_answer")
+    # Whoever asks what is wrong hears it.
+    inventory.body = bad
+    done = run_command("validate", "--connect", "--config", str(config))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "http_sd" in done.stderr
+
+
 def test_a_first_start_waits_for_the_address_as_for_anything_that_may_pass(
     fleet: Fleet, inventory: Inventory, address: FarEnd
 ) -> None:

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.config.sources import AskInDirectory
+from monitor.config.sources import AskInDirectory, FaultsOf, Groups
 from monitor.config.target_lists import read_answer
-from monitor.config.toml.document import Section
 from monitor.model.discovery import HttpSdSettings
 from monitor.model.errors import ConfigError, Problem
 from monitor.model.settings import Config
@@ -420,7 +419,7 @@ def test_what_an_address_names_is_watched_too_and_without_asking_there_is_nothin
     folder.query("own", 'summary = "s"')
     asked: list[tuple[Path, HttpSdSettings]] = []
 
-    def ask(directory: Path, settings: HttpSdSettings) -> tuple[Section, ...]:
+    def ask(directory: Path, settings: HttpSdSettings, _faults_of: FaultsOf) -> Groups:
         asked.append((directory, settings))
         return read_answer('[{"targets": ["db9"], "labels": {"region": "eu"}}]')
 
@@ -431,13 +430,36 @@ def test_what_an_address_names_is_watched_too_and_without_asking_there_is_nothin
 
 
 def test_why_it_could_not_be_asked_is_a_problem_that_may_pass(folder: Folder) -> None:
-    def ask(_directory: Path, _settings: HttpSdSettings) -> tuple[Section, ...]:
+    def ask(_: Path, _settings: HttpSdSettings, _faults_of: FaultsOf) -> Groups:
         raise ConfigError((Problem("http_sd", "no answer", may_pass=True),))
 
     with pytest.raises(ConfigError) as caught:
         folder.load(HTTP_SD + DEFAULTS + TARGET, ask=ask)
     assert str(caught.value) == "http_sd: no answer"
     assert caught.value.may_pass
+
+
+def test_who_asks_can_tell_what_is_wrong_with_a_list_before_it_is_taken(
+    folder: Folder,
+) -> None:
+    """As where a list is bad and one of before is at hand."""
+
+    def ask(_: Path, _settings: HttpSdSettings, faults_of: FaultsOf) -> Groups:
+        for bad in (
+            '[{"targets": ["db8"]}, {"targets": [":x"]}]',
+            '[{"targets": ["one"]}]',
+        ):
+            faults.extend(map(str, faults_of(read_answer(bad))))
+        good = read_answer('[{"targets": ["db9"]}]')
+        assert faults_of(good) == ()
+        return good
+
+    faults: list[str] = []
+    config = folder.load(HTTP_SD + DEFAULTS + TARGET.replace("main", "one"), ask=ask)
+    assert list(targets_of(config)) == ["one", "db9"]
+    assert len(faults) == 2
+    assert "[1].targets[0]" in faults[0]
+    assert 'there is a target "one" already' in faults[1]
 
 
 @pytest.mark.parametrize(
@@ -510,10 +532,16 @@ def test_whatever_an_address_answers_gives_targets_or_problems_and_nothing_else(
         folder = Folder(Path(directory))
         text = json.dumps(answer)
 
-        def ask(_directory: Path, _settings: HttpSdSettings) -> tuple[Section, ...]:
-            return read_answer(text)
+        told_before: list[tuple[Problem, ...]] = []
+
+        def ask(_: Path, _settings: HttpSdSettings, faults_of: FaultsOf) -> Groups:
+            groups = read_answer(text)
+            told_before.append(faults_of(groups))
+            return groups
 
         config, said = loaded(folder, ask)
+    for faults in told_before:
+        assert "\n".join(map(str, faults)) == said
     # What may be a password in an address is never repeated; the names of labels are.
     assert not re.search(r"targets\[\d+\]: .*hunter2", said)
     assert bool(said) is (config is None)

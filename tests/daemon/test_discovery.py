@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.config.sources import Groups
+from monitor.config.target_lists import HTTP_SD
 from monitor.daemon.discovery import ChangedFiles
-from monitor.daemon.http_lists import FILE, HttpLists, kept_list
+from monitor.daemon.http_lists import FILE, HttpLists, kept_list, no_faults
 from monitor.model.discovery import FileMark, HttpSdSettings
-from monitor.model.errors import ConfigError, DeliveryError
+from monitor.model.errors import ConfigError, DeliveryError, Problem
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 SETTINGS = HttpSdSettings(url="http://inventory/?key=s3cret")
@@ -105,22 +107,22 @@ def test_a_load_takes_what_is_known_and_asks_only_for_what_is_not(
     tmp_path: Path,
 ) -> None:
     lists, far = lists_of(A, B)
-    first = lists.ask(tmp_path, SETTINGS)
+    first = lists.ask(tmp_path, SETTINGS, no_faults)
     assert [group.data["targets"] for group in first] == [["a"], ["b"]]
-    assert lists.ask(tmp_path, SETTINGS) == first
+    assert lists.ask(tmp_path, SETTINGS, no_faults) == first
     assert far.asked == 1
-    assert lists.ask(tmp_path, OTHER)[0].data["labels"] == {"region": "ü"}
+    assert lists.ask(tmp_path, OTHER, no_faults)[0].data["labels"] == {"region": "ü"}
 
 
 def test_only_another_list_is_a_change_and_a_bad_one_is_none(tmp_path: Path) -> None:
     lists, _ = lists_of(A, A, A_IN_ANOTHER_ORDER, B, b"[]", b"\xff", REFUSED, A)
-    lists.ask(tmp_path, SETTINGS)
+    lists.ask(tmp_path, SETTINGS, no_faults)
     assert [lists.refresh(SETTINGS, NOW) for _ in range(3)] == [False, False, True]
     for reason in ("bad_answer", "bad_answer", "refused"):
         with pytest.raises(DeliveryError) as caught:
             lists.refresh(SETTINGS, NOW)
         assert caught.value.reason == reason
-        assert lists.ask(tmp_path, SETTINGS)[0].data["targets"] == ["b"]
+        assert lists.ask(tmp_path, SETTINGS, no_faults)[0].data["targets"] == ["b"]
     assert lists.refresh(SETTINGS, NOW)
 
 
@@ -128,7 +130,7 @@ def test_what_is_in_force_is_kept_for_a_start_that_cannot_ask_and_for_its_addres
     tmp_path: Path,
 ) -> None:
     lists, _ = lists_of(B, A)
-    before = lists.ask(tmp_path, SETTINGS)
+    before = lists.ask(tmp_path, SETTINGS, no_faults)
     lists.keep(tmp_path)
     assert not (tmp_path / FILE).exists()
     lists.accept(SETTINGS)
@@ -141,16 +143,52 @@ def test_what_is_in_force_is_kept_for_a_start_that_cannot_ask_and_for_its_addres
     lists.refresh(SETTINGS, NOW)
     lists.keep(tmp_path)
     again, _ = lists_of(REFUSED, REFUSED)
-    assert [one.data for one in again.ask(tmp_path, SETTINGS)] == [
+    assert [one.data for one in again.ask(tmp_path, SETTINGS, no_faults)] == [
         one.data for one in before
     ]
     assert [one.data for one in kept_list(tmp_path, SETTINGS)] == [
         one.data for one in before
     ]
     with pytest.raises(ConfigError, match="connection refused") as caught:
-        again.ask(tmp_path, OTHER)
+        again.ask(tmp_path, OTHER, no_faults)
     assert caught.value.may_pass
     assert kept_list(tmp_path, OTHER) == ()
+
+
+def no_b(groups: Groups) -> tuple[Problem, ...]:
+    """Find fault with every address but a."""
+    names = [name for group in groups for name in group.data["targets"]]
+    return tuple(Problem(HTTP_SD, f"{name} is bad") for name in names if name != "a")
+
+
+def test_a_list_that_no_load_would_take_changes_nothing_also_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    good = b'[{"targets": ["a"]}]'
+    lists, _ = lists_of(good, B, A_IN_ANOTHER_ORDER, good)
+    lists.ask(tmp_path, SETTINGS, no_b)
+    lists.accept(SETTINGS)
+    lists.keep(tmp_path)
+    for _ in range(2):
+        with pytest.raises(DeliveryError, match="b is bad") as caught:
+            lists.refresh(SETTINGS, NOW)
+        assert caught.value.reason == "bad_answer"
+        assert lists.ask(tmp_path, SETTINGS, no_b)[0].data["targets"] == ["a"]
+    assert not lists.refresh(SETTINGS, NOW)
+
+    again, _ = lists_of(B)
+    assert again.ask(tmp_path, SETTINGS, no_b)[0].data["targets"] == ["a"]
+    first, _ = lists_of(B)
+    with pytest.raises(ConfigError, match="no list of targets: http_sd: b is bad"):
+        first.ask(tmp_path, OTHER, no_b)
+
+
+def test_of_many_faults_the_first_is_told_and_how_many_there_are(
+    tmp_path: Path,
+) -> None:
+    lists, _ = lists_of(b'[{"targets": ["x", "y", "z"]}]')
+    with pytest.raises(ConfigError, match=r"x is bad \(and 2 more\)"):
+        lists.ask(tmp_path, SETTINGS, no_b)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +201,7 @@ def test_a_kept_file_that_is_damaged_is_none(tmp_path: Path, content: bytes) -> 
 
 def test_what_cannot_be_kept_is_tried_again(tmp_path: Path) -> None:
     lists, _ = lists_of(A)
-    lists.ask(tmp_path, SETTINGS)
+    lists.ask(tmp_path, SETTINGS, no_faults)
     lists.accept(SETTINGS)
     with pytest.raises(OSError, match="No such file"):
         lists.keep(tmp_path / "not-there")
