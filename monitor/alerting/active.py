@@ -214,6 +214,14 @@ class Changes:
         changed = (scope for scope in self.changed if scope.target == target)
         return {*self.before.scopes_on(target), *changed}
 
+    def alert_with(self, fingerprint: str) -> Alert | None:
+        """Return the alert that a fingerprint names, pending or firing; None where there is none."""
+        for scope in self.scopes():
+            for alert in self.of(scope).values():
+                if alert.fingerprint == fingerprint:
+                    return alert
+        return None
+
     def has_alerts_of(self, rules: Collection[str], target: str) -> bool:
         """Return whether one of these rules has an alert on a target."""
         scopes = self.scopes_on(target)

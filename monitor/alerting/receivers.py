@@ -1,12 +1,21 @@
-"""Keep in the snapshot how each receiver does, and what the last delivery to it came to; pure."""
+"""Which alerts are for a receiver, and in the snapshot how each does and what its last delivery came to; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
+from monitor.alerting.severity import rank
 from monitor.alerting.snapshot import ReceiverView, Snapshot
 from monitor.model.alerts import Delivery, ReceiverHealth
+from monitor.model.settings import Labels, Receiver, Severity
+
+
+def lets_through(receiver: Receiver, severity: Severity, labels: Labels) -> bool:
+    """Return whether alerts with these labels are for a receiver, by its filters."""
+    if rank(severity) < rank(receiver.min_severity):
+        return False
+    return set(receiver.match) <= set(labels)
 
 
 def with_receiver(

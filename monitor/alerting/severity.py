@@ -102,6 +102,9 @@ def _successor(alert: Alert, labels: Labels, severity: Severity) -> Alert:
         fingerprint="",
         muted_by=None,
         cause=(),
+        silence=None,
+        unsilenced_at=None,
+        acknowledged=None,
     )
 
 

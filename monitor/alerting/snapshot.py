@@ -14,11 +14,13 @@ from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth, Scope
 from monitor.model.cause_graph import CauseRule
 from monitor.model.chunked_map import updated
+from monitor.model.declared import Declared
 from monitor.model.deploys import NOTHING_DECLARED, Deploys, TargetDeploys
 from monitor.model.for_each import ANY_TURNS, Turns
 from monitor.model.positions import Position
 from monitor.model.results import Result, Sample
 from monitor.model.settings import ColumnName, Job, JobKey
+from monitor.model.silences import Silences
 
 RERUN_GRACE = timedelta(minutes=1)
 """Beside its time limit: how long a query that is run again at once may wait for its turn."""
@@ -72,6 +74,8 @@ class Snapshot:
     """The jobs that run at the times of a cron."""
     deploys: Deploys = field(default_factory=dict)
     """The deployments that were declared, by the names of their targets."""
+    silences: Silences = field(default_factory=dict)
+    """Those that are active, those to come, and those that were over of late, by their ids."""
     derived: tuple[JobKey, ...] = ()
     """The jobs that are computed from others' results: in `queries`, but of no target that they would ask."""
     dependents: Mapping[str, tuple[Dependence, ...]] = field(default_factory=dict)
@@ -142,6 +146,11 @@ class Snapshot:
         view = self.view_behind(alert.scope)
         # A rule about the monitor itself, too, can have a query as its subject.
         return view if view is not None and view.has_rule(alert.name) else None
+
+    @property
+    def declared(self) -> Declared:
+        """Return all that is declared."""
+        return Declared(self.deploys, self.silences)
 
     def deploys_of(self, target: str) -> TargetDeploys:
         """Return what was declared of a target."""
@@ -263,6 +272,15 @@ def with_deploys(snapshot: Snapshot, deploys: Deploys) -> Snapshot:
     return replace(
         snapshot, deploys=deploys, targets=updated(snapshot.targets, changed)
     )
+
+
+def with_declared(snapshot: Snapshot, declared: Declared) -> Snapshot:
+    """Record what is declared, as far as it changed."""
+    if declared.deploys is not None:
+        snapshot = with_deploys(snapshot, declared.deploys)
+    if declared.silences is not None:
+        snapshot = replace(snapshot, silences=declared.silences)
+    return snapshot
 
 
 def with_missed(snapshot: Snapshot, key: JobKey, count: int) -> Snapshot:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from monitor.daemon.commands import ShiftTimes
 from monitor.daemon.messages import PipelineListener
 from monitor.model.alerts import Alert, Scope
-from monitor.model.deploys import Deploys
+from monitor.model.declared import Declared
 from monitor.model.settings import Labels
 from monitor.storage import State
 
@@ -26,12 +26,12 @@ class ClockMoves:
         self._unmoved += by
 
     def record(
-        self, alerts: Mapping[Scope, Mapping[Labels, Alert]], deploys: Deploys
+        self, alerts: Mapping[Scope, Mapping[Labels, Alert]], declared: Declared
     ) -> Iterator[ShiftTimes]:
         """Move what is on the disk, and then all that others keep; tried before anything is recorded."""
         if not self._unmoved:
             return
-        self._state.move(self._unmoved, alerts, deploys)
+        self._state.move(self._unmoved, alerts, declared)
         by, self._unmoved = self._unmoved, timedelta(0)
         self._listener.on_clock_moved(by)
         yield ShiftTimes(by)

@@ -42,7 +42,7 @@ class SetPace:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmDeclared:
-    """Who declared a deployment, and waits, is to hear that it is recorded."""
+    """Who declared something, and waits, is to hear that it is recorded."""
 
     answer: DeclareAnswer
 

@@ -1,4 +1,4 @@
-"""Hand to the pipeline what is declared of deployments: by requests, and by the file of `[deploys]`."""
+"""Hand to the pipeline what is declared of deployments and silences: by requests, and by the file of `[deploys]`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Final
 from monitor.alerting.snapshot import Snapshot
 from monitor.daemon.commands import DeclareAnswer
 from monitor.daemon.messages import Declare, DeployFile
-from monitor.model.deploys import DeployRequest, DeploySource
+from monitor.model.declared import DeclareRequest
+from monitor.model.deploys import DeploySource
 from monitor.model.settings import Config
 
 _ANSWER_SECONDS: Final = 15.0
@@ -32,7 +33,7 @@ class Declarations:
         self._config = config
         self._snapshot = snapshot
 
-    def declare(self, request: DeployRequest) -> bool:
+    def declare(self, request: DeclareRequest) -> bool:
         """Hand over a request and wait; return whether it was recorded in time. It may be recorded later."""
         answer: DeclareAnswer = queue.SimpleQueue()
         self._put(Declare(request, answer))

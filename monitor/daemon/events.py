@@ -11,12 +11,11 @@ from monitor.alerting.snapshot import Snapshot
 from monitor.alerting.updates import Update
 from monitor.collector.run_totals import RunTotals
 from monitor.daemon.cursor_news import cursor_news
-from monitor.daemon.deploy_news import fields_of, level_of
+from monitor.daemon.declared_news import DeclaredEvents
 from monitor.daemon.item_news import ItemNews, item_fields
 from monitor.daemon.server_changes import ServerChanges
 from monitor.model.alerts import Change, Delivery, Scope, Transition
 from monitor.model.deferral import Deferred
-from monitor.model.deploys import DeployNews
 from monitor.model.errors import SampleError
 from monitor.model.kills import Kill
 from monitor.model.results import Blocked, Failure, Result, Success, reason_and_message
@@ -31,13 +30,14 @@ _HEARTBEAT = ("heartbeat", "")
 _HTTP_SD = ("http_sd", "")
 
 
-class Events:
+class Events(DeclaredEvents):
     """Writes each event once and counts it. Nothing else in the program follows from it.
 
     Called by the pipeline's thread; of deliveries, kills and heartbeats by their own.
     """
 
     def __init__(self, log: Log, telemetry: Telemetry, clock: Clock) -> None:
+        super().__init__(log)
         self._log = log
         self._telemetry = telemetry
         self._clock = clock
@@ -120,11 +120,6 @@ class Events:
     def on_given_up(self, delivery: Delivery) -> None:
         """Log and count what nobody will get any more."""
         self.on_delivery(delivery)
-
-    def on_deploy(self, news: DeployNews) -> None:
-        """Log what became of a declared deployment."""
-        level = level_of(news.change)
-        self._log.event(f"deploy.{news.change}", level, **fields_of(news))
 
     def on_clock_moved(self, by: timedelta) -> None:
         """Log that the machine's clock was set."""

@@ -10,11 +10,13 @@ from typing import Protocol, TypeAlias
 from monitor.alerting.updates import Update
 from monitor.daemon.commands import DeclareAnswer
 from monitor.daemon.maintenance import MaintenanceListener
-from monitor.model.alerts import Delivery, Scope, Transition
-from monitor.model.deploys import DeployNews, DeployRequest
+from monitor.model.alerts import Alert, Delivery, Scope, Transition
+from monitor.model.declared import DeclareRequest
+from monitor.model.deploys import DeployNews
 from monitor.model.errors import SampleError
 from monitor.model.results import Result
 from monitor.model.settings import Config, Job
+from monitor.model.silences import Acknowledge, MaintenanceWindow, SilenceNews
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,9 @@ class NewConfig:
 
 @dataclass(frozen=True, slots=True)
 class Declare:
-    """Somebody says that a deployment begins or is over, and waits until that is recorded."""
+    """Somebody declares something, such as a deployment or a silence, and waits until that is recorded."""
 
-    request: DeployRequest
+    request: DeclareRequest
     answer: DeclareAnswer
 
 
@@ -81,6 +83,15 @@ class PipelineListener(MaintenanceListener, Protocol):
 
     def on_deploy(self, news: DeployNews) -> None:
         """Log what became of a declared deployment, after it was recorded."""
+
+    def on_silence(self, news: SilenceNews) -> None:
+        """Log what became of a silence, after it was recorded."""
+
+    def on_acknowledged(self, alert: Alert, request: Acknowledge) -> None:
+        """Log that somebody knows of an alert, or does not after all, after it was recorded."""
+
+    def on_maintenance(self, window: MaintenanceWindow, *, is_open: bool) -> None:
+        """Log that a maintenance window has opened or closed."""
 
     def on_clock_moved(self, by: timedelta) -> None:
         """Log that the machine's clock was set, after what is on the disk was moved."""

@@ -19,7 +19,6 @@ from monitor.alerting.self_status import SelfStatus
 from monitor.alerting.snapshot import (
     Snapshot,
     with_alerts,
-    with_deploys,
     with_derived,
     with_excuse,
     with_missed,
@@ -35,6 +34,7 @@ from monitor.daemon.commands import (
     SetPace,
     WakeReceivers,
 )
+from monitor.daemon.declared import Declarer
 from monitor.daemon.detectors import Detectors
 from monitor.daemon.latest import Latest
 from monitor.daemon.maintenance import Maintenance
@@ -52,7 +52,6 @@ from monitor.daemon.recorded import NOTHING_KEPT, Kept, note_notified, noted_rem
 from monitor.daemon.restoring import restored
 from monitor.daemon.sources import Sources
 from monitor.model.alerts import Alert, Delivery, Notification
-from monitor.model.deploys import DeployChanges
 from monitor.model.results import CANCELLED, Failure, Result
 from monitor.model.settings import Config, Job, JobKey
 from monitor.notify.notified import refused_by
@@ -94,6 +93,7 @@ class Pipeline:
         self._moves = ClockMoves(state, listener)
         self._maintenance = Maintenance(state, listener)
         self._detectors = Detectors(state.memories(), latest.config)
+        self._declarer = Declarer(state, listener, latest)
         self._publish(restored(state, self._active, self.snapshot, self._took_at))
 
     @property
@@ -130,9 +130,14 @@ class Pipeline:
                 yield from self._follow_clock()
                 yield from self._take_tick(self._took_at)
             case DeployFile(reason):
-                self._declare(deploys.by_file(self._config, self.snapshot, reason, now))
+                self._declarer.keep_deploys(
+                    deploys.by_file(self._config, self.snapshot, reason, now)
+                )
             case Declare(request, answer):
-                self._declare(deploys.requested(self.snapshot.deploys, request, now))
+                changes = Changes(self._active)
+                self._declarer.take(request, changes, now)
+                key = f"declared@{now.isoformat()}"
+                yield from self._finish(changes, now, run_key=key)
                 yield ConfirmDeclared(answer)
             case _:
                 assert_never(message)
@@ -168,7 +173,7 @@ class Pipeline:
         due = derived.due_after(update.before, update.after, key[0])
         yield from self._derive(due, now)
         said = deploys.by_result(self._config, self.snapshot, update.result, now)
-        self._declare(said)
+        self._declarer.keep_deploys(said)
 
     def _derive(self, jobs: Iterable[Job], now: datetime) -> Commands:
         """Compute what is derived from results that are taken, and evaluate its rules."""
@@ -199,17 +204,8 @@ class Pipeline:
         self._listener.on_series_left_out(job, left_out)
         self._publish(with_series_left_out(self.snapshot, job.key, left_out))
 
-    def _declare(self, changes: DeployChanges) -> None:
-        """Record which deployments are declared from now on, then let it be so, then log it."""
-        if changes.after == self.snapshot.deploys:
-            return
-        self._state.record({}, (), (), deploys=changes.after)
-        self._publish(with_deploys(self.snapshot, changes.after))
-        for news in changes.news:
-            self._listener.on_deploy(news)
-
     def _take_tick(self, now: datetime) -> Commands:
-        self._declare(deploys.at_tick(self.snapshot.deploys, self._config.deploys, now))
+        self._declarer.tick(now)
         due = cycle.due_targets(self._facts(now), self._active)
         looked_at = cycle.in_turn(self._facts(now), self._active, due)
         next_run_at = self._sources.next_run_at
@@ -227,11 +223,12 @@ class Pipeline:
 
     def _take_config(self, config: Config, now: datetime) -> Commands:
         self._config = config
+        self._declarer.use(config)
         self._latest.self_status = self._sources.self_status()
         before = self.snapshot
         snapshot = for_config(before, config, now)
         self._publish(with_plans(snapshot, config.jobs, self._sources.next_run_at))
-        self._declare(deploys.of_targets(self.snapshot))
+        self._declarer.keep_deploys(deploys.of_targets(self.snapshot))
         self._explained = {
             key: at for key, at in self._explained.items() if key in snapshot.queries
         }
@@ -260,6 +257,7 @@ class Pipeline:
         self._explained.update(changes.explained)
         for scope, error in changes.failed:
             self._listener.on_unevaluated(scope, error)
+        self._declarer.mark(changes, now)
         transitions = tuple(changes.transitions)
         full: frozenset[str] = frozenset()
         if transitions or reminds:
@@ -273,9 +271,9 @@ class Pipeline:
             due = partial(self._reminders.due, receivers, now=now, full=full)
             notifications += noted_reminders(changes, due)
         if changes.is_empty and kept.is_empty:
-            self._active.accept(changes)
+            self._accept(changes)
             return
-        yield from self._moves.record(self._active.active, self.snapshot.deploys)
+        yield from self._moves.record(self._active.active, self.snapshot.declared)
         self._record(changes, notifications, kept)
         if changes.is_empty:
             return
@@ -301,7 +299,11 @@ class Pipeline:
         self._detectors.note_written(kept.memories, self._took_at.timestamp())
         if kept.walked is not None:
             self._publish(kept.walked.after)
+        self._accept(changes)
+
+    def _accept(self, changes: Changes) -> None:
         self._active.accept(changes)
+        self._declarer.accept()
 
     def _facts(self, now: datetime, snapshot: Snapshot | None = None) -> Facts:
         since = Since(now, self._awake_since, self._explained)
@@ -328,7 +330,7 @@ class Pipeline:
         """Move every instant that is kept, if the clock that gave them was set."""
         if by := self._clock.catch_up():
             self._move(by)
-        yield from self._moves.record(self._active.active, self.snapshot.deploys)
+        yield from self._moves.record(self._active.active, self.snapshot.declared)
 
     def _move(self, by: timedelta) -> None:
         snapshot = moved(self.snapshot, by)
@@ -339,6 +341,7 @@ class Pipeline:
         self._explained = moved(self._explained, by)
         self._reconnects = Reconnects()
         self._maintenance.begin_again()
+        self._declarer.look_again()
         now = self._clock.now()
         self._awake_since = self._took_at = self._latest.evaluated_at = now
         self._moves.add(by)

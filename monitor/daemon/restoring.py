@@ -1,4 +1,4 @@
-"""Take up at the start what the state has kept: alerts, deployments, positions; in the pipeline."""
+"""Take up at the start what the state has kept: alerts, what is declared, positions; in the pipeline."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from monitor.alerting.active import ActiveAlerts
 from monitor.alerting.resolved import RESOLVED_KEPT
-from monitor.alerting.snapshot import Snapshot, with_alerts, with_deploys
+from monitor.alerting.snapshot import Snapshot, with_alerts, with_declared
 from monitor.alerting.walks import with_positions
 from monitor.daemon.maintenance import ALIVE
+from monitor.model.declared import Declared
 from monitor.storage import State
 from monitor.timing.clock import SLEPT
 from monitor.timing.shift import moved
@@ -22,7 +23,7 @@ def restored(
     gap = now - alive_at if alive_at is not None else timedelta(0)
     resolved = state.recently_resolved(now - RESOLVED_KEPT)
     active.restore(state.active_alerts(), resolved, gap)
-    declared = state.deploys()
+    declared = Declared(state.deploys(), state.silences())
     if gap < -SLEPT:
         # The clock was set back while we were down: all that is kept was of its future.
         active.move(gap)
@@ -30,6 +31,6 @@ def restored(
         state.move(gap, active.active, declared)
     # With the clocks of what is pending moved, or a second restart would forget the first one's gap.
     state.record(active.active, (), (), marks={ALIVE: now})
-    snapshot = with_deploys(snapshot, declared)
+    snapshot = with_declared(snapshot, declared)
     snapshot = with_positions(snapshot, state.positions())
     return with_alerts(snapshot, active.everything())

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from monitor.model.results import EvidenceRow
 from monitor.model.settings import Labels, Severity
+from monitor.model.silences import Acknowledgement, Quieted
 
 
 class AlertState(StrEnum):
@@ -108,6 +109,12 @@ class Alert:
     """What there is to say of the deployment in which it began; empty where that was none."""
     cause: Labels = ()
     """The labels of the alert that explains it, and under which it is muted; empty where none does."""
+    silence: Quieted | None = None
+    """That notices of it are held back now, by whom and why."""
+    unsilenced_at: datetime | None = None
+    """When they were last held back no more: who has none since then is to hear that it still fires."""
+    acknowledged: Acknowledgement | None = None
+    """That somebody knows of it; an alert that is louder is another one, and begins without."""
     fingerprint: str = field(default="", repr=False, compare=False)
     """Alertmanager's fingerprint of the labels: computed once, and carried by every copy of the alert."""
 
@@ -171,6 +178,19 @@ class Alert:
             return data_at
         # Its query can run while the rule lacks a column: that data does not speak of this alert.
         return min(data_at, root.active_at)
+
+    def remind_at(self, last_at: datetime, interval: timedelta) -> datetime | None:
+        """Return when somebody who was notified of it at an instant is to hear again that it fires; None for never.
+
+        Without an interval nothing is repeated but what a silence held back.
+        """
+        if self.acknowledged is not None:
+            return None
+        unsilenced_at = self.unsilenced_at
+        if unsilenced_at is not None and last_at < unsilenced_at:
+            # Who silenced it for two hours did not mean for ever.
+            return unsilenced_at
+        return last_at + interval if interval else None
 
     @property
     def fired_for(self) -> timedelta | None:

@@ -40,6 +40,7 @@ from monitor.model.receivers import ReceiverSettings as ReceiverSettings
 from monitor.model.rules import Rule as Rule
 from monitor.model.schedules import Every, QuerySchedule
 from monitor.model.shards import Shard
+from monitor.model.silences import MaintenanceWindow
 from monitor.model.statements import Bindable as Bindable
 from monitor.model.statements import Scalar as Scalar
 from monitor.model.statements import Statement as Statement
@@ -314,6 +315,7 @@ class Config:
     """The names of the targets that other shards watch."""
     deploys: DeploySettings = field(default_factory=DeploySettings)
     derived: tuple[Job, ...] = ()
+    maintenance: tuple[MaintenanceWindow, ...] = ()
     causes: CauseGraph = field(init=False)
     """Which rules explain which."""
 

@@ -103,7 +103,7 @@ def reminders_for(
             if last_at is None:
                 late.add(alert, str(Change.FIRED))
                 _close_quieter(late, alert)
-            elif _repeat_at(receiver, last_at) <= now:
+            elif _repeat_at(receiver, alert, last_at) <= now:
                 repeats.add(alert, "again")
         notifications.extend(late.notifications())
         notifications.extend(repeats.notifications())
@@ -133,15 +133,13 @@ def _next_reminder_at(
             last_at = notified_at(receiver, alert)
             if last_at is None:
                 return now
-            earliest = min(earliest, _repeat_at(receiver, last_at))
+            earliest = min(earliest, _repeat_at(receiver, alert, last_at))
     return earliest
 
 
-def _repeat_at(receiver: Receiver, last_at: datetime) -> datetime:
-    """Return when a receiver is to be notified again of what it was notified of at an instant."""
-    if not receiver.repeat_interval:
-        return _NEVER
-    return last_at + receiver.repeat_interval
+def _repeat_at(receiver: Receiver, alert: Alert, last_at: datetime) -> datetime:
+    """Return when a receiver is to be notified again of an alert that it was notified of at an instant."""
+    return alert.remind_at(last_at, receiver.repeat_interval) or _NEVER
 
 
 def _has_news(alert: Alert) -> bool:

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import assert_never
 
 from monitor.alerting.alert_names import WATCHDOG
-from monitor.alerting.severity import rank, without_severity
+from monitor.alerting.receivers import lets_through
+from monitor.alerting.severity import without_severity
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
-from monitor.model.settings import Labels, Receiver, Severity
+from monitor.model.settings import Receiver, Severity
 from monitor.notify.ends import Begun, end_heard
 
 
@@ -24,26 +25,21 @@ def wants(receiver: Receiver, alert: Alert) -> bool:
     if alert.name == WATCHDOG:
         # Who asks for it gets it, whatever else the receiver filters: it proves that alerts arrive.
         return receiver.watchdog
-    return _lets_through(receiver, alert.severity, alert.labels)
+    return lets_through(receiver, alert.severity, alert.labels)
 
 
 def is_to_hear(receiver: Receiver, alert: Alert) -> bool:
-    """Return whether a receiver is to be notified of an alert, which may be muted under what explains it.
+    """Return whether a receiver is to be notified of an alert, which may be silenced or muted under another.
 
     Who does not hear of the cause hears of what it explains: nothing that holds may be silent for somebody.
     """
+    if alert.silence is not None:
+        return False
     if alert.cause:
         severity = Severity(dict(alert.cause)["severity"])
-        if _lets_through(receiver, severity, alert.cause):
+        if lets_through(receiver, severity, alert.cause):
             return False
     return wants(receiver, alert)
-
-
-def _lets_through(receiver: Receiver, severity: Severity, labels: Labels) -> bool:
-    """Return whether alerts with these labels are for a receiver, by its filters."""
-    if rank(severity) < rank(receiver.min_severity):
-        return False
-    return set(receiver.match) <= set(labels)
 
 
 def notified_once(receivers: Iterable[Receiver]) -> Sequence[Receiver]:

@@ -13,6 +13,7 @@ from monitor.model.alerts import Alert, AlertState, Change, Transition
 from monitor.model.deploys import Deploys
 from monitor.model.positions import Position
 from monitor.model.settings import JobKey, Labels
+from monitor.model.silences import Silences
 from monitor.model.trends import SeriesName, Slots, TargetTrends
 from monitor.storage.deploys import DEPLOY_COLUMNS, row_to_deploys
 from monitor.storage.history import (
@@ -36,6 +37,7 @@ from monitor.storage.serialization import (
     text_to_alert,
     text_to_instant,
 )
+from monitor.storage.silences import SILENCE_COLUMNS, row_to_silence
 from monitor.storage.trends import SERIES_COLUMNS, row_to_slot
 
 # A bad disk may spoil every row; each warning is a line of the log.
@@ -161,6 +163,14 @@ class StateQueries(ABC):
         """Return which deployments are declared, by the names of their targets."""
         rows = self._rows(f"SELECT {column_list(DEPLOY_COLUMNS)} FROM deploys")
         return dict(self._readable("deploys", row_to_deploys, rows))
+
+    def silences(self) -> Silences:
+        """Return the silences by their ids, the oldest first."""
+        rows = self._rows(
+            f"SELECT {column_list(SILENCE_COLUMNS)} FROM silences ORDER BY number"
+        )
+        found = self._readable("silences", row_to_silence, rows)
+        return {silence.id: silence for silence in found}
 
     def trend_slots(self) -> Mapping[str, Slots]:
         """Return which series are kept for plots, by the names of their targets."""

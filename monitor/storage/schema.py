@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from types import MappingProxyType
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 TABLES = (
     "alerts",
     "transitions",
@@ -19,6 +19,7 @@ TABLES = (
     "deploys",
     "trend_series",
     "trend_points",
+    "silences",
 )
 
 _LAST_RESULTS = """
@@ -61,6 +62,12 @@ CREATE TABLE trend_points (
     target TEXT NOT NULL, span INTEGER NOT NULL, at INTEGER NOT NULL, points BLOB NOT NULL,
     PRIMARY KEY (target, span, at)
 ) WITHOUT ROWID;
+"""
+
+_SILENCES = """
+CREATE TABLE silences (
+    number INTEGER PRIMARY KEY, silence TEXT NOT NULL
+);
 """
 
 # How much waits is asked every second: this answers it without a look at what waits.
@@ -122,6 +129,7 @@ CREATE TABLE marks (
 {_MEMORIES}
 {_DEPLOYS}
 {_TRENDS}
+{_SILENCES}
 """
 
 # What fires already counts as notified to whoever ever had a delivery: an upgrade announces nothing again.
@@ -148,6 +156,7 @@ _STEPS: Mapping[int, str] = MappingProxyType(
         7: _DEPLOYS,
         8: f"{_TRANSITIONS_OF_ALERT}{_DELIVERIES_ABOUT}",
         9: _TRENDS,
+        10: _SILENCES,
     }
 )
 

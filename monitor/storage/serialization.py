@@ -11,6 +11,7 @@ from typing import Any
 
 from monitor.model.alerts import Alert, AlertState, FoundAtFiring, Scope, Unended
 from monitor.model.settings import Severity
+from monitor.model.silences import Acknowledgement, Quieted
 
 
 class UnreadableError(ValueError):
@@ -160,6 +161,38 @@ def _read_at_firing(value: Any) -> FoundAtFiring | None:
     return FoundAtFiring(float(count), int(listed), is_exact, is_whole, knows_all)
 
 
+def _write_quieted(quieted: Quieted | None) -> dict[str, Any] | None:
+    if quieted is None:
+        return None
+    return {
+        "by": list(quieted.by),
+        "who": quieted.who,
+        "why": quieted.why,
+        "until": _write_instant(quieted.until),
+    }
+
+
+def _read_quieted(value: Any) -> Quieted | None:
+    if value is None:
+        return None
+    by = tuple(map(str, value.get("by", ())))
+    who, why = str(value.get("who", "")), str(value.get("why", ""))
+    return Quieted(by, who, why, _read_instant(value.get("until")))
+
+
+def _write_acknowledged(known: Acknowledgement | None) -> list[str] | None:
+    if known is None:
+        return None
+    return [instant_to_text(known.at), known.by, known.comment]
+
+
+def _read_acknowledged(value: Any) -> Acknowledgement | None:
+    if value is None:
+        return None
+    at, by, comment = value
+    return Acknowledgement(text_to_instant(at), str(by), str(comment))
+
+
 def _read_peak(value: Any) -> float | None:
     return None if value is None else float(value)
 
@@ -197,6 +230,9 @@ FIELDS: Mapping[str, StoredField] = MappingProxyType(
         "members": StoredField(list, _read_members),
         "at_firing": StoredField(_write_at_firing, _read_at_firing),
         "unended": StoredField(_write_unended, _read_unended),
+        "silence": StoredField(_write_quieted, _read_quieted),
+        "unsilenced_at": _INSTANT,
+        "acknowledged": StoredField(_write_acknowledged, _read_acknowledged),
         "notified": StoredField(_write_notified, _read_notified, key="told"),
     }
 )

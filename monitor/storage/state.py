@@ -15,13 +15,13 @@ from typing import Any
 
 from monitor.detection.rules import RuleMemory
 from monitor.model.alerts import Alert, Delivery, Notification, Scope, Transition
-from monitor.model.deploys import Deploys
+from monitor.model.declared import NOTHING_NEW, Declared
 from monitor.model.positions import Position
 from monitor.model.settings import JobKey, Labels
 from monitor.model.trends import TrendNews
 from monitor.storage import outbox
 from monitor.storage.alert_writer import AlertWriter
-from monitor.storage.deploys import write_deploys
+from monitor.storage.declared import write_declared
 from monitor.storage.disk import BackOnDisk, Disk
 from monitor.storage.disk_usage import DiskUsage, measure
 from monitor.storage.file_names import MEMORY
@@ -122,13 +122,13 @@ class State(StateQueries):
         marks: Mapping[str, datetime] = MappingProxyType({}),
         positions: Mapping[JobKey, Position] = MappingProxyType({}),
         memories: Mapping[MemoryKey, RuleMemory] = MappingProxyType({}),
-        deploys: Deploys | None = None,
+        declared: Declared = NOTHING_NEW,
     ) -> None:
         """Write what one result changed, all of it or nothing; each scope's alerts replace those that it had.
 
         Alerts by their labels; `transitions` in the order in which they came; `notifications` go to the end
         of their receivers' outboxes; `marks` are instants by name, `positions` how far walks have come
-        and `memories` what rules remember, beside those that are there; `deploys` replace all that were declared.
+        and `memories` what rules remember, beside those that are there; `declared` replaces all that was.
         """
 
         def write(connection: sqlite3.Connection) -> None:
@@ -144,8 +144,7 @@ class State(StateQueries):
             )
             write_positions(connection, positions)
             write_memories(connection, memories)
-            if deploys is not None:
-                write_deploys(connection, deploys)
+            write_declared(connection, declared)
 
         with self._recording:
             self._disk.write(write)
@@ -186,7 +185,7 @@ class State(StateQueries):
         self,
         by: timedelta,
         alerts: Mapping[Scope, Mapping[Labels, Alert]],
-        deploys: Deploys,
+        declared: Declared,
     ) -> None:
         """Move the instants of what waits, and write all this again: the clock was set by this much.
 
@@ -195,7 +194,7 @@ class State(StateQueries):
 
         def write(connection: sqlite3.Connection) -> None:
             self._written.write(connection, alerts, generation=self._disk.generation)
-            write_deploys(connection, deploys)
+            write_declared(connection, declared)
             outbox.move(connection, by)
 
         with self._recording:

@@ -72,7 +72,7 @@ class ActiveHours:
 
         Windows that meet are one; of what is never closed it is some days ago.
         """
-        spans = [*self._spans_near(at)]
+        spans = [*self.spans_near(at)]
         opened = [begin for begin, end in spans if begin <= at < end]
         if not opened:
             return None
@@ -87,9 +87,9 @@ class ActiveHours:
         """Return when it is open next; None where it is open at this instant."""
         if self.opened_at(at) is not None:
             return None
-        return min(begin for begin, _ in self._spans_near(at) if begin > at)
+        return min(begin for begin, _ in self.spans_near(at) if begin > at)
 
-    def _spans_near(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
+    def spans_near(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Yield the windows of a week before an instant and of one after it."""
         zone = ZoneInfo(self.zone)
         today = at.astimezone(zone).date()

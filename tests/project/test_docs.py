@@ -35,6 +35,7 @@ from monitor.model.deploys import DeployChange
 from monitor.model.errors import Reason
 from monitor.model.schedules import Every
 from monitor.model.settings import Config, Job, Rule, Scalar
+from monitor.model.silences import SilenceChange
 from monitor.model.walks import WHOLE_TABLE, Sweep
 from monitor.notify.alertmanager.settings import DEFAULT_RESEND_DELAY
 from monitor.notify.kinds import KINDS
@@ -478,6 +479,7 @@ def test_each_query_that_a_runbook_has_somebody_run_is_one_that_is_shipped(
 def events() -> set[str]:
     found = {text for text in strings(ROOT / "monitor") if _EVENT.fullmatch(text)}
     found |= {f"deploy.{change}" for change in DeployChange}
+    found |= {f"silence.{change}" for change in SilenceChange}
     return found | {f"alert.{change}" for change in Change}
 
 

@@ -18,6 +18,7 @@ from monitor.model.alerts import (
     Notification,
     ReceiverHealth,
 )
+from monitor.model.declared import NOTHING_NEW
 from monitor.model.results import Success
 from monitor.model.settings import Metric
 from monitor.storage import State, StateLimits
@@ -133,7 +134,7 @@ def test_since_when_an_outbox_is_full_moves_with_the_clock() -> None:
         for number in range(3):
             state.record({}, (), [logged(number, str(number), {"a": True})])
         assert state.bound_outbox(at(9)) == {"hook"}
-        state.move(timedelta(hours=1), {}, {})
+        state.move(timedelta(hours=1), {}, NOTHING_NEW)
         assert state.bound_outbox(at(3700)) == {"hook"}
         assert state.outbox()["hook"].full_since == at(3609)
 

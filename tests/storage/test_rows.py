@@ -21,6 +21,7 @@ from monitor.storage.positions import POSITION_COLUMNS
 from monitor.storage.rule_memories import MEMORY_COLUMNS
 from monitor.storage.schema import TABLES
 from monitor.storage.serialization import FIELDS
+from monitor.storage.silences import SILENCE_COLUMNS
 from monitor.storage.trends import POINT_COLUMNS, SERIES_COLUMNS
 from tests.storage.older_state import OLDER_VERSIONS, make_older_state
 
@@ -34,6 +35,7 @@ ROWS = {
     "positions": POSITION_COLUMNS,
     "memories": MEMORY_COLUMNS,
     "deploys": DEPLOY_COLUMNS,
+    "silences": SILENCE_COLUMNS,
     "trend_series": SERIES_COLUMNS,
     "trend_points": POINT_COLUMNS,
 }

@@ -19,6 +19,7 @@ from monitor.model.alerts import (
     Scope,
     Transition,
 )
+from monitor.model.declared import NOTHING_NEW
 from monitor.model.errors import StateError
 from monitor.model.results import Sample
 from monitor.model.settings import Labels, Severity
@@ -407,10 +408,10 @@ def test_a_file_remembers(tmp_path: Path) -> None:
 def test_the_state_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 10")
+    connection.execute("PRAGMA user_version = 11")
     connection.close()
     with pytest.raises(
-        StateError, match="has state of version 10; this program knows 9"
+        StateError, match="has state of version 11; this program knows 10"
     ):
         State(str(path))
 
@@ -639,7 +640,7 @@ def test_what_waits_moves_with_the_clock_and_all_that_it_is_about(state: State) 
     send_to_outbox(state, notification("1"))
     state.failed(the_due(state, 0), attempt(0, "timeout"), next_try_at=at(300))
     day = timedelta(days=1)
-    state.move(-day, {SCOPE: by_labels(moved(alert(), -day))}, {})
+    state.move(-day, {SCOPE: by_labels(moved(alert(), -day))}, NOTHING_NEW)
     (due,) = state.due("hook", now=at(0) - day)
     assert (due.created_at, due.alerts) == (at(0) - day, (moved(alert(), -day),))
     assert state.active_alerts() == (moved(alert(), -day),)

@@ -655,12 +655,12 @@ def test_a_reader_says_why_it_cannot_read(tmp_path: Path) -> None:
     path.unlink()
     make_older_state(tmp_path, "v1")
     with pytest.raises(
-        StateError, match="of version 1; the daemon makes it 9 when it starts"
+        StateError, match="of version 1; the daemon makes it 10 when it starts"
     ):
         open_reader(tmp_path)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(StateError, match="of version 99; this program knows 9"):
+    with pytest.raises(StateError, match="of version 99; this program knows 10"):
         open_reader(tmp_path)
     assert not (tmp_path / "lock").exists()
 

@@ -14,7 +14,7 @@ from monitor.daemon.latest import Latest
 from monitor.daemon.messages import NewConfig, Tick, Work
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.sources import Sources
-from monitor.model.alerts import Delivery, ReceiverHealth, Scope, Transition
+from monitor.model.alerts import Alert, Delivery, ReceiverHealth, Scope, Transition
 from monitor.model.conditions import Condition
 from monitor.model.deploys import DeployNews
 from monitor.model.errors import Reason, SampleError
@@ -36,6 +36,7 @@ from monitor.model.settings import (
     Statement,
     labels_of,
 )
+from monitor.model.silences import Acknowledge, MaintenanceWindow, SilenceNews
 from monitor.model.targets import Target, Tls
 from monitor.notify.webhook.settings import WebhookSettings
 from monitor.storage import State
@@ -359,6 +360,18 @@ class Harness:
     def on_deploy(self, news: DeployNews) -> None:
         """Hear what became of a declared deployment."""
         self.heard.append(f"deploy {news.change} {news.target}")
+
+    def on_silence(self, news: SilenceNews) -> None:
+        """Hear what became of a silence."""
+        self.heard.append(f"silence {news.change}")
+
+    def on_acknowledged(self, alert: Alert, request: Acknowledge) -> None:
+        """Hear that somebody knows of an alert."""
+        self.heard.append(f"{alert.name} acknowledged by {request.by}")
+
+    def on_maintenance(self, window: MaintenanceWindow, *, is_open: bool) -> None:
+        """Hear that a maintenance window has opened or closed."""
+        self.heard.append(f"{window.name} {'open' if is_open else 'closed'}")
 
     def on_clock_moved(self, by: timedelta) -> None:
         """Hear that the clock was set."""
