@@ -22,6 +22,7 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
 COPY pyproject.toml README.md ./
 COPY queries queries
 COPY docs/runbooks docs/runbooks
+COPY docs/cookbook/recipes docs/cookbook/recipes
 COPY monitor monitor
 RUN /opt/build/bin/pip wheel --no-deps --no-index --no-build-isolation --wheel-dir /dist . \
  && /opt/build/bin/pip --python /opt/token-monitor/bin/python install --no-deps --no-index /dist/*.whl

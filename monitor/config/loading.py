@@ -26,6 +26,7 @@ from monitor.config.queries.library import Library, find_all, read_library
 from monitor.config.queries.rates import warn_of_counters
 from monitor.config.queries.unbound import UnboundQuery
 from monitor.config.receivers import ReceiverKinds, read_receivers
+from monitor.config.recipes import read_recipes
 from monitor.config.routing import warnings_of
 from monitor.config.schema import RootSchema
 from monitor.config.selection import Selection, notices_of, select_queries
@@ -176,7 +177,7 @@ def _read_queries(
     root = validate(RootSchema, context.section, context.problems)
     problems, base = context.problems, context.path.parent
     section = with_contract_interval(context.section)
-    found = find_all(section, _folders(root, section, base), base, problems)
+    found = find_all(section, _folders(root, section, base, problems), base, problems)
     former = Problems()
     section = with_present_lists(section, found.files, former)
     present = with_present_names(section, found.files, former)
@@ -213,16 +214,22 @@ def _shared_out(
     return own, frozenset(elsewhere)
 
 
-def _folders(root: RootSchema, section: Section, base: Path) -> list[Folder]:
+def _folders(
+    root: RootSchema, section: Section, base: Path, problems: Problems
+) -> list[Folder]:
     """Return the folders of queries, the shipped one first: later ones replace queries of earlier ones."""
     folders = []
     shipped = shipped_queries_directory()
     if root.shipped_queries:
-        folders.append(Folder(shipped, shown(shipped, base)))
+        folders.append(Folder(shipped, shown(shipped, base), is_shipped=True))
     elif "contract" in section.data:
         # It is no health query of a token system: it knows what the application itself says.
         only = frozenset({CONTRACT_QUERY})
-        folders.append(Folder(shipped, shown(shipped, base), only=only))
+        folders.append(
+            Folder(shipped, shown(shipped, base), is_shipped=True, only=only)
+        )
+    if root.recipes:
+        folders.append(read_recipes(root.recipes, section, problems))
     # From the file itself: one bad entry must not hide what the others hold.
     given = section.data.get("query_dirs")
     names = given if isinstance(given, list) else []

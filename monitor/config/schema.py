@@ -127,6 +127,7 @@ class RootSchema(Schema):
 
     query_dirs: list[Text] = []
     shipped_queries: bool = True
+    recipes: list[Text] = []
     external_url: BaseUrl = ""
     runbook_base_url: BaseUrl = ""
     parameters: dict[str, ScalarValue] = {}

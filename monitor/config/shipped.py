@@ -18,6 +18,11 @@ def shipped_queries_directory() -> Path:
     return _directory("queries", in_checkout="queries")
 
 
+def recipes_directory() -> Path:
+    """Return the folder of the cookbook's queries, of which each runs where it is named."""
+    return _directory("recipes", in_checkout="docs/cookbook/recipes")
+
+
 def shipped_needs() -> Mapping[str, Sequence[str]]:
     """Return what each shipped query needs, by its name."""
     path = shipped_queries_directory() / SHIPPED_NEEDS

@@ -168,7 +168,7 @@ _ODD: st.SearchStrategy[Any] = st.one_of(
 )
 _KEYS_BY_TABLE = {
     "": [
-        "query_dirs", "shipped_queries", "external_url", "runbook_base_url", "parameters", "targets",
+        "query_dirs", "shipped_queries", "recipes", "external_url", "runbook_base_url", "parameters", "targets",
         "queries", "rules", "receivers", "web", "state", "odd",
     ],
     "targets.t": [

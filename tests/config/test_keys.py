@@ -190,6 +190,7 @@ TABLES = {
             {
                 "query_dirs": '["q"]',
                 "shipped_queries": "false",
+                "recipes": '["needed_columns"]',
                 "external_url": '"https://monitor.example.com"',
                 "runbook_base_url": '"https://wiki.example.com"',
                 "parameters": "{ low = 7 }",

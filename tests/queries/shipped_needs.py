@@ -21,7 +21,7 @@ def derived_now() -> dict[str, list[str]]:
     problems = Problems()
     derived = {}
     for files in find_queries(
-        Folder(directory, "queries"), Path("-"), directory, problems
+        Folder(directory, "queries", is_shipped=True), Path("-"), directory, problems
     ):
         section = read_document(files.toml, files.toml.name, problems)
         assert section is not None

@@ -19,18 +19,10 @@ class Folder:
     name: str
     position: int | None = None
     """Where in `query_dirs` it stands."""
+    is_shipped: bool = False
+    """Whether it holds the queries that run unless somebody says otherwise."""
     only: frozenset[str] = frozenset()
     """The names of the queries that count; empty: all of them."""
-
-    @property
-    def is_shipped(self) -> bool:
-        """Return whether it came with the program."""
-        return self.position is None
-
-    @property
-    def owner(self) -> str:
-        """Return what a message calls a query of it."""
-        return "the shipped one" if self.is_shipped else f"that of {self.name}"
 
 
 def directories_below(path: Path, config_file: Path) -> list[Path]:

@@ -207,13 +207,18 @@ def find_all(
                 continue
             earlier = folder_of.get(query.name)
             if earlier is not None:
-                replaced = f"replaces {earlier.owner}"
+                replaced = f"replaces {_of_owner(earlier)}"
                 notices.append(f'query "{query.name}" of {folder.name} {replaced}')
                 if earlier.is_shipped:
                     shipped.add(query.name)
             files[query.name] = query
             folder_of[query.name] = folder
     return FoundQueries(files, tuple(notices), frozenset(shipped))
+
+
+def _of_owner(folder: Folder) -> str:
+    """Return what a message calls a query of this folder."""
+    return "the shipped one" if folder.is_shipped else f"that of {folder.name}"
 
 
 def _origin_of(folder: Folder, config: Section) -> Origin:
