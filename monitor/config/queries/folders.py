@@ -32,7 +32,7 @@ def directories_below(path: Path, config_file: Path) -> list[Path]:
     directories: list[Path] = []
     for directory, below, _ in os.walk(path, onerror=_raised):
         # Sorted, as every system lists a folder in its own order, and messages come in that of the files.
-        below[:] = sorted(name for name in below if name[0] != ".")
+        below[:] = sorted(filter(_is_shown, below))
         directories.append(Path(directory))
     return directories
 
@@ -43,14 +43,17 @@ def _raised(error: OSError) -> None:
 
 def files_of_queries(directory: Path, config_file: Path) -> Iterator[Path]:
     """Yield the files of one directory that may be of a query, but not the configuration."""
-    for path in sorted(directory.iterdir()):
-        if _may_be_of_query(path) and not _is_same(path, config_file):
+    for path in filter(_may_be_of_query, sorted(directory.iterdir())):
+        if not _is_same(path, config_file):
             yield path
 
 
 def _may_be_of_query(path: Path) -> bool:
-    is_hidden = path.name.startswith(".")
-    return not is_hidden and path.suffix.lower() in ENDINGS
+    return _is_shown(path.name) and path.suffix.lower() in ENDINGS
+
+
+def _is_shown(name: str) -> bool:
+    return not name.startswith(".")
 
 
 def _is_same(one: Path, other: Path) -> bool:
