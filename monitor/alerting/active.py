@@ -12,6 +12,8 @@ from monitor.alerting.quiet import Quiet
 from monitor.alerting.resolved import RecentlyResolved
 from monitor.alerting.scopes import Scopes
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
+from monitor.model.cause_graph import CauseRule
+from monitor.model.cause_hours import CauseOnTarget
 from monitor.model.errors import SampleError
 from monitor.model.settings import Labels
 from monitor.timing.shift import moved
@@ -27,6 +29,8 @@ class ActiveAlerts:
     """Scopes that had data since the start: what they find next began since then."""
     quiet: dict[str, Quiet] = field(default_factory=dict)
     """The targets about which there is nothing to say, as they were when that was last evaluated."""
+    closed_causes: frozenset[CauseOnTarget] = frozenset()
+    """The causes that were not judged at the last tick, for the hour: these mute nothing."""
     _by_target: dict[str, set[Scope]] = field(default_factory=dict)
 
     def restore(
@@ -66,6 +70,7 @@ class ActiveAlerts:
             else:
                 self.active.pop(scope, None)
                 self._by_target.get(scope.target, set()).discard(scope)
+        self.closed_causes = changes.closed_causes
         self.evaluated -= changes.closed
         self.evaluated |= changes.evaluated
         for name, quiet in changes.quiet.items():
@@ -117,6 +122,8 @@ class Changes:
     """
 
     before: ActiveAlerts
+    closed_causes: frozenset[CauseOnTarget] = field(init=False)
+    """The causes that are not judged, for the hour."""
     changed: dict[Scope, dict[Labels, Alert]] = field(default_factory=dict)
     """All alerts of each scope that is not as it was before."""
     transitions: list[Transition] = field(default_factory=list)
@@ -134,6 +141,10 @@ class Changes:
     """The targets of which alerts were replaced, be it by equal ones."""
     explained: dict[tuple[str, str], datetime] = field(default_factory=dict)
     """The queries for which the alert of a root speaks, and since when that was last so."""
+
+    def __post_init__(self) -> None:
+        """Begin with the hours as they were."""
+        self.closed_causes = self.before.closed_causes
 
     @property
     def is_empty(self) -> bool:
@@ -176,6 +187,12 @@ class Changes:
         self.closed.add(scope)
         self.change_each(scope, _held)
 
+    def close_causes(self, closed: frozenset[CauseOnTarget]) -> None:
+        """Note which causes are not judged at this hour; what those explain whose hours began or ended is settled."""
+        for target, _ in closed ^ self.closed_causes:
+            self.touched.add(target)
+        self.closed_causes = closed
+
     def note_nothing(self, scope: Scope) -> None:
         """Note that a scope without alerts was evaluated, and that nothing was found."""
         self.evaluated.add(scope)
@@ -196,6 +213,11 @@ class Changes:
             self.put(new, renamed)
             if not self.is_first(scope):
                 self.evaluated.add(new)
+
+    def judged(self, causes: Iterable[CauseRule], target: str) -> list[CauseRule]:
+        """Return those of some causes that are judged on a target at this hour."""
+        closed = self.closed_causes
+        return [cause for cause in causes if (target, cause.name) not in closed]
 
     def is_first(self, scope: Scope) -> bool:
         """Return whether the scope had no data since the start."""

@@ -104,6 +104,7 @@ def at_tick(
 ) -> Changes:
     """Evaluate what depends on time alone, of those targets that are due."""
     changes = Changes(active)
+    changes.close_causes(facts.config.causes.hours.closed_at(facts.now))
     for name in targets:
         _evaluate_target(facts, changes, name)
     _evaluate_all(facts, changes, held_until_next_run(facts), facts.now)
@@ -121,7 +122,7 @@ def after_reload(config: Config, active: ActiveAlerts, now: datetime) -> Changes
         reason = scopes.why_gone(scope)
         evaluation = retire(changes.of(scope), now=now, reason=reason)
         changes.apply(scope, evaluation)
-    settle_all(changes, config.causes)
+    settle_all(changes, config.causes, now)
     return changes
 
 
@@ -197,7 +198,7 @@ def _evaluate(
 def _with_causes(facts: Facts, changes: Changes, bound: BoundRule) -> BoundRule:
     """Return a rule with the alerts that may explain its own, and how long it waits for these to be heard first."""
     scope, graph = bound.scope, facts.config.causes
-    causes = graph.causes_of(scope.rule)
+    causes = changes.judged(graph.causes_of(scope.rule), scope.target)
     if not causes:
         return bound
     wait = facts.snapshot.wait_for(scope.target, causes)

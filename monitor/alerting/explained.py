@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 
 from monitor.alerting.active import Changes
@@ -24,8 +25,9 @@ def settle_changed(changes: Changes, graph: CauseGraph) -> None:
         settle(changes, target, graph)
 
 
-def settle_all(changes: Changes, graph: CauseGraph) -> None:
+def settle_all(changes: Changes, graph: CauseGraph, now: datetime) -> None:
     """Mute and free what is explained by another configuration's rules, on every target."""
+    changes.close_causes(graph.hours.closed_at(now))
     for scope in changes.scopes():
         changes.touched.add(scope.target)
         # Its rule may not be in the graph any more, where others look.
@@ -53,9 +55,12 @@ def settle(changes: Changes, target: str, graph: CauseGraph) -> None:
 
 
 def causes_of(scope: Scope, changes: Changes, graph: CauseGraph) -> CauseIndex:
-    """Return the alerts that may explain those of a scope, as they are at this moment."""
+    """Return the alerts that may explain those of a scope, as they are at this moment.
+
+    Nobody hears of a cause outside of its hours: who is to hear of what it explains hears of that.
+    """
     alerts: list[Alert] = []
-    for cause in graph.causes_of(scope.rule):
+    for cause in changes.judged(graph.causes_of(scope.rule), scope.target):
         scope_of_cause = Scope(cause.name, scope.target, cause.query)
         alerts += changes.of(scope_of_cause).values()
     return CauseIndex(alerts)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from typing import Protocol
+
+from monitor.model.cause_hours import (
+    NO_HOURS,
+    CauseHours,
+    NamedTarget,
+    RuleWithHours,
+    hours_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +30,8 @@ class CauseGraph:
     """The causes of each rule that has some, by its name; without circles."""
 
     causes: Mapping[str, tuple[CauseRule, ...]] = field(default_factory=dict)
+    hours: CauseHours = NO_HOURS
+    """When those causes are judged that have hours."""
     ranks: Mapping[str, int] = field(init=False)
     """The place of each rule of the graph in an order in which causes come before what they explain."""
 
@@ -53,12 +64,8 @@ class CauseGraph:
         return self.ranks.get(rule, -1)
 
 
-class ExplainingRule(Protocol):
+class ExplainingRule(RuleWithHours, Protocol):
     """What of a rule the graph is made of."""
-
-    @property
-    def name(self) -> str:
-        """Return its name."""
 
     @property
     def explains(self) -> tuple[str, ...]:
@@ -81,13 +88,26 @@ class QueryOfRules(Protocol):
         """Return its rules."""
 
 
+class JobOfRules(Protocol):
+    """What of a query on a target the graph is made of."""
+
+    @property
+    def target(self) -> NamedTarget:
+        """Return the target."""
+
+    @property
+    def query(self) -> QueryOfRules:
+        """Return the query, which may be the same object on several targets."""
+
+
 def graph_of(
-    queries: Iterable[QueryOfRules], of_monitor: Iterable[ExplainingRule] = ()
+    jobs: Iterable[JobOfRules], of_monitor: Iterable[ExplainingRule] = ()
 ) -> CauseGraph:
-    """Return the graph of the rules of some queries, of which some may be the same object, and of the monitor's."""
+    """Return the graph of the rules of some jobs and of the monitor's."""
+    jobs = tuple(jobs)
     causes: dict[str, dict[CauseRule, None]] = {}
     rules = [(rule, "") for rule in of_monitor]
-    different = {id(query): query for query in queries}
+    different = {id(job.query): job.query for job in jobs}
     for query in different.values():
         rules += [(rule, query.name) for rule in query.rules]
     of_names: dict[str, dict[CauseRule, None]] = {}
@@ -102,7 +122,8 @@ def graph_of(
             muting = of_names.get(name, {})
             causes.setdefault(rule.name, {}).update(muting)
     found = {name: tuple(known) for name, known in causes.items() if known}
-    return CauseGraph(found)
+    names = names_of(chain.from_iterable(found.values()))
+    return CauseGraph(found, hours_of(frozenset(names), jobs))
 
 
 def names_of(causes: Iterable[CauseRule]) -> tuple[str, ...]:

@@ -321,8 +321,7 @@ class Config:
 
     def __post_init__(self) -> None:
         """Put the rules in order once, not at each evaluation."""
-        of_queries = [job.query for job in self.all_jobs]
-        object.__setattr__(self, "causes", graph_of(of_queries, self.own_rules))
+        object.__setattr__(self, "causes", graph_of(self.all_jobs, self.own_rules))
 
     @property
     def all_jobs(self) -> tuple[Job, ...]:

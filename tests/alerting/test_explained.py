@@ -25,6 +25,7 @@ from monitor.model.settings import (
     labels_of,
 )
 from monitor.notify.webhook.settings import WebhookSettings
+from monitor.timing.active_hours import read_active_hours
 from tests.support.harness import (
     HOOK,
     LOST,
@@ -32,6 +33,7 @@ from tests.support.harness import (
     OWN_RULES,
     SECOND,
     START,
+    TARGET,
     TIMEOUT,
     Harness,
     a_config,
@@ -43,6 +45,7 @@ from tests.support.harness import (
 EFFECT = "TokenEffect"
 CAUSE = "TokenCause"
 ROOT = "TokenRoot"
+HOUR = timedelta(hours=1)
 OWN = tuple(rule for rule in OWN_RULES if rule.name == TARGET_DOWN)
 
 
@@ -282,6 +285,85 @@ def test_a_reload_that_explains_no_more_frees_it_and_one_that_does_mutes_it() ->
     harness.config = explaining
     reload(harness)
     assert harness.shown()[EFFECT] == "firing muted"
+
+
+def with_hours(config: Config) -> Config:
+    """Return a configuration in which TokenCause is judged from 12:02 to 12:05 only."""
+    jobs = []
+    for job in config.jobs:
+        rules = tuple(
+            replace(rule, active=HOURS if rule.name == CAUSE else None)
+            for rule in job.query.rules
+        )
+        jobs.append(replace(job, query=replace(job.query, rules=rules)))
+    return replace(config, jobs=tuple(jobs))
+
+
+HOURS = read_active_hours("12:02-12:05 UTC")
+
+
+def test_a_cause_outside_its_hours_mutes_nothing_since_nobody_hears_of_it() -> None:
+    harness = Harness(with_hours(cause_and_effect()))
+    seen = []
+    for _ in range(7):
+        run_each(harness, cause=1, effect=1)
+        seen.append(harness.shown()[EFFECT])
+    # 12:01 | 12:02 to 12:04 | the tick at 12:05 frees it, and the run then finds it still so
+    muted = ["firing muted"] * 3
+    assert seen == ["firing", *muted, "firing", "firing", "firing"]
+    assert harness.posted() == [f"{EFFECT} firing", f"{CAUSE} firing"]
+
+
+def test_what_a_cause_muted_is_heard_when_its_hours_end_also_where_no_run_ends() -> (
+    None
+):
+    harness = Harness(with_hours(cause_and_effect()))
+    harness.after(2 * MINUTE + SECOND)
+    run_each(harness, cause=1, effect=1)
+    assert harness.shown() == {CAUSE: "firing", EFFECT: "firing muted"}
+    assert annotation(harness, CAUSE) == f"{EFFECT} (1)"
+    harness.after(2 * MINUTE)
+    assert harness.shown() == {CAUSE: "firing", EFFECT: "firing held"}
+    assert annotation(harness, CAUSE) == ""
+    run_each(harness, cause=1, effect=1)
+    assert harness.posted() == [f"{CAUSE} firing", f"{EFFECT} firing"]
+
+
+def test_what_a_cause_explains_that_is_held_since_yesterday_is_muted_when_its_hours_begin() -> (
+    None
+):
+    harness = Harness(with_hours(cause_and_effect()))
+    harness.after(2 * MINUTE + SECOND)
+    run_each(harness, cause=1, effect=0)
+    harness.asleep(23 * HOUR).tick()
+    run_each(harness, cause=1, effect=1)
+    run_each(harness, cause=1, effect=1)
+    assert harness.shown() == {CAUSE: "firing held", EFFECT: "firing"}
+    harness.after(timedelta(minutes=57))
+    assert harness.shown() == {CAUSE: "firing held", EFFECT: "firing muted"}
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_reload_and_a_restart_know_the_hours_of_a_cause(*, restarts: bool) -> None:
+    harness = Harness(cause_and_effect())
+    run_each(harness, cause=1, effect=1)
+    assert harness.shown()[EFFECT] == "firing muted"
+    harness.config = with_hours(harness.config)
+    if restarts:
+        harness = harness.restarted(SECOND)
+    else:
+        reload(harness)
+    assert harness.shown()[EFFECT] == "firing held"
+
+
+def test_hours_of_one_target_are_no_hours_of_another() -> None:
+    config = with_hours(cause_and_effect())
+    second = replace(TARGET, name="second")
+    everywhere = cause_and_effect().jobs
+    jobs = (*config.jobs, *(replace(job, target=second) for job in everywhere))
+    hours = replace(config, targets=(TARGET, second), jobs=jobs).causes.hours
+    assert hours.closed_at(START) == {("main", CAUSE)}
+    assert hours.closed_at(START + 3 * MINUTE) == set()
 
 
 def reload(harness: Harness) -> None:

@@ -49,7 +49,7 @@ FEATURE = a_rule(
     "Feature", "events", condition=Condition("change"), detector=CHANGE, needs=()
 )
 JOB = Job(TARGET, a_query("usage", rules=(STOPPED, TOTAL, FEATURE)))
-CAUSES = Causes(graph_of([JOB.query]), frozenset({"Total", "Feature"}))
+CAUSES = Causes(graph_of([JOB]), frozenset({"Total", "Feature"}))
 
 
 def alert(name: str, fired_ago: timedelta | None, **labels: str) -> Alert:

@@ -173,6 +173,8 @@ class Model:
     """When the deployment that goes on ends by itself."""
     deploy_ended: datetime | None = None
     """When the last one ended."""
+    looked_at: datetime | None = None
+    """When it was last looked which rules are judged at the hour, to mute others."""
 
     def data(
         self,
@@ -287,6 +289,7 @@ class Model:
         """Time passes, and who has not heard of what fires by itself hears of it."""
         if self.deploy_until is not None and now >= self.deploy_until:
             self.deploy_ends(now)
+        self.looked_at = now
         self.time_passes(now)
         self._settle()
         for who, life in self.lives.items():
@@ -356,6 +359,7 @@ class Model:
 
     def reload(self, rules: Mapping[str, tuple[Judged, ...]], now: datetime) -> None:
         """What has no rule any more ends; all else goes on as it is until its next run."""
+        self.looked_at = now
         self.rules = rules
         if "missing_columns" not in rules:
             self.is_missing = None
@@ -526,7 +530,13 @@ class Model:
                 life.is_explained = False
 
     def _causing(self, rule: str) -> list[Judged]:
-        return [judged for judged in self._rules() if rule in judged.explains]
+        """Return what explains a rule; nobody hears of it outside of its hours, so that it does not then."""
+        return [
+            judged
+            for judged in self._rules()
+            if rule in judged.explains
+            and (self.looked_at is None or judged.opened_at(self.looked_at))
+        ]
 
     def _wait_of(self, who: Who) -> timedelta:
         """Nothing waits whose cause fires; else for an interval of its query, or five minutes."""
