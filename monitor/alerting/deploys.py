@@ -156,7 +156,7 @@ def look_of(config: Config, snapshot: Snapshot, result: Result) -> DeployLook:
     accepted_at = declared.accepted_at
     if accepted_at is None:
         return DeployLook(waiting)
-    return DeployLook(waiting, accepted_at.timestamp(), data_at >= accepted_at)
+    return DeployLook(waiting, accepted_at, data_at >= accepted_at)
 
 
 def hold_of(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeAlias
 
+from monitor.alerting import deploys
 from monitor.alerting.active import ActiveAlerts
 from monitor.alerting.evaluate import matching
+from monitor.alerting.inputs import Facts
 from monitor.detection.incidents import Causes
 from monitor.detection.rates import written_every_seconds
 from monitor.detection.rules import Memories, RuleMemory, with_findings
-from monitor.model.deploys import NO_DEPLOY, DeployLook
 from monitor.model.detectors import learns
 from monitor.model.results import Result, Sample, Success
-from monitor.model.settings import ColumnName, Config, JobKey, Rule
+from monitor.model.settings import Config, JobKey, Rule
 from monitor.storage.rule_memories import MemoryKey
 
 WRITTEN_EVERY_SECONDS = 300.0
@@ -46,24 +48,28 @@ class Detectors:
 
     def judge(
         self,
+        facts: Facts,
         result: Result,
         active: ActiveAlerts,
-        missing: Set[ColumnName],
-        deploy: DeployLook = NO_DEPLOY,
+        clock_shift: timedelta,
     ) -> Judged:
         """Return a result with what its query's detectors find in it.
 
-        They learn from it, but for what an active alert covers, or what the missing columns make meaningless, or
-        what is of the middle of a deployment; what somebody accepted they take as it is.
+        They learn from it, but for what an active alert covers, or what missing columns make meaningless, or
+        what is of the middle of a deployment; what somebody accepted they take as it is. What they remember goes by
+        a clock that nobody sets, which is behind ours by the `clock_shift`.
         """
         if not result.job.query.has_detectors:
             return Judged(result, {})
         key = result.job.key
+        snapshot, target = facts.snapshot, result.job.target.name
+        missing = snapshot.missing_columns(target, facts.now, or_unknown=True)
+        deploy = deploys.look_of(facts.config, snapshot, result)
         incidents = self._causes.incidents(
             result.job, active, missing, result.scheduled_at
         )
         before = self._of.get(key, {})
-        detection = with_findings(result, before, incidents, deploy)
+        detection = with_findings(result, before, incidents, deploy, clock_shift)
         self._of[key] = detection.memories
         outcome = detection.result.outcome
         if not isinstance(outcome, Success):
@@ -72,7 +78,7 @@ class Detectors:
         left_out = {
             rule: memory.left_out for rule, memory in judged.items() if memory.left_out
         }
-        at = result.scheduled_at.timestamp()
+        at = (result.scheduled_at - clock_shift).timestamp()
         due: dict[MemoryKey, RuleMemory] = {}
         for rule in result.job.query.rules:
             memory = judged.get(rule.name)
@@ -85,7 +91,7 @@ class Detectors:
         return Judged(detection.result, due, left_out)
 
     def note_written(self, due: _RuleMemories, at: float) -> None:
-        """Note that these were recorded, at an instant in Unix time."""
+        """Note that these were recorded, at an instant in Unix time by the clock that nobody sets."""
         self._written.update(dict.fromkeys(due, at))
 
     def keep(self, config: Config) -> None:

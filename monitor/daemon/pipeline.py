@@ -90,11 +90,11 @@ class Pipeline:
         self._explained: dict[JobKey, datetime] = {}
         """Until when the alert of a root last spoke for a query."""
         self._reminders = Reminders()
-        self._moves = ClockMoves(state, listener)
         self._maintenance = Maintenance(state, listener)
         self._detectors = Detectors(state.memories(), latest.config)
         self._declarer = Declarer(state, listener, latest)
         self._publish(restored(state, self._active, self.snapshot, self._took_at))
+        self._moves = ClockMoves(state, listener)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -193,10 +193,8 @@ class Pipeline:
     ) -> Commands:
         """Evaluate the rules of what gave a result, and record what changes with what is kept of it."""
         now, job = facts.now, result.job
-        snapshot = facts.snapshot
-        missing = snapshot.missing_columns(job.target.name, now, or_unknown=True)
-        deploy = deploys.look_of(self._config, snapshot, result)
-        judged = self._detectors.judge(result, self._active, missing, deploy)
+        clock_shift = self._moves.clock_shift
+        judged = self._detectors.judge(facts, result, self._active, clock_shift)
         changes = after(facts, self._active, judged.result)
         run_key = f"{'/'.join(job.key)}@{result.finished_at.isoformat()}"
         kept, left_out = replace(kept, memories=judged.due), judged.left_out
@@ -293,10 +291,12 @@ class Pipeline:
             changes.changed,
             changes.transitions,
             notifications,
+            marks=self._moves.marks(self._took_at),
             positions=kept.positions,
             memories=kept.memories,
         )
-        self._detectors.note_written(kept.memories, self._took_at.timestamp())
+        written_at = self._moves.steady_seconds(self._took_at)
+        self._detectors.note_written(kept.memories, written_at)
         if kept.walked is not None:
             self._publish(kept.walked.after)
         self._accept(changes)

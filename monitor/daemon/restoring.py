@@ -25,7 +25,8 @@ def restored(
     active.restore(state.active_alerts(), resolved, gap)
     declared = Declared(state.deploys(), state.silences())
     if gap < -SLEPT:
-        # The clock was set back while we were down: all that is kept was of its future.
+        # The clock was set back while we were down: all that is kept was of its future. How long we were down
+        # nobody knows then, and time goes on from where it was; that it was set forward looks as if we were down.
         active.move(gap)
         declared = moved(declared, gap)
         state.move(gap, active.active, declared)

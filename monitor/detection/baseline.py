@@ -46,7 +46,7 @@ class BaselineVerdict:
     """The band in which a single value is usual."""
     direction: Literal["high", "low", ""]
     since_seconds: float | None
-    """When the alarm began, in Unix time."""
+    """When the alarm began, by the clock of the points."""
 
 
 _NOTHING_KNOWN = BaselineVerdict(
@@ -98,18 +98,20 @@ class Baseline:
         *,
         teaches: bool = True,
         accepts: bool = True,
+        clock_shift_seconds: float = 0.0,
     ) -> BaselineVerdict:
         """Return what a point is, and learn from it, unless it is known to be part of an incident.
 
         What is said to be an incident at the same hour day after day is what is usual then, and taught all the same.
-        `accepts`: whether the level of an alarm that lasts becomes the usual one.
+        `accepts`: whether the level of an alarm that lasts becomes the usual one. `clock_shift_seconds`: by how much
+        the clock that says the hour is ahead of the one of `at_seconds`, which nobody sets.
         """
         if not isfinite(value):
             raise ValueError(f"{value} is no value of a series")
         memory = self._memory
         learning.note_time(memory, at_seconds)
         memory.scale = memory.scale.with_value(value)
-        self._turn_to(int(at_seconds // _HALF_HOUR))
+        self._turn_to(int((at_seconds + clock_shift_seconds) // _HALF_HOUR))
         learning.note_value(memory, value)
         self._is_hour_covered |= not teaches
         teaches = teaches or learning.is_routine(memory)

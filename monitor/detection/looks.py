@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, TypeVar, assert_never
 
 from monitor.detection.baseline import Baseline, BaselineVerdict
@@ -44,15 +44,27 @@ class SeriesValue:
 
 
 @dataclass(frozen=True, slots=True)
+class LookTime:
+    """When a rule looks at a result, in Unix time by a clock that nobody sets: so are times that are remembered."""
+
+    at: float
+    began: float
+    """When the rule saw its first result."""
+    clock_shift: timedelta = timedelta(0)
+    """How far the clock was set by now, for what goes by the hour or is shown."""
+
+    def shown(self, remembered: float) -> datetime:
+        """Return a time that is remembered as our clock shows it."""
+        return datetime.fromtimestamp(remembered, UTC) + self.clock_shift
+
+
+@dataclass(frozen=True, slots=True)
 class SeriesLook:
     """One series in one result."""
 
     labels: Labels
     value: SeriesValue
-    at: float
-    """Of the result, in Unix time."""
-    began: float
-    """When the rule saw its first result."""
+    when: LookTime
     lesson: Lesson = EVERYTHING
 
 
@@ -63,21 +75,23 @@ def look_at(
     look: SeriesLook,
 ) -> tuple[SeriesMemory, Sample | None]:
     """Return what is remembered of a series after a look at it, and the finding if it is one."""
+    at = look.when.at
     match detector:
         case BaselineDetector():
             baseline = _of_kind(Baseline, known) or Baseline()
             verdict = baseline.judge(
-                look.at,
+                at,
                 look.value.value,
                 teaches=look.lesson.teaches,
                 accepts=look.lesson.accepts,
+                clock_shift_seconds=look.when.clock_shift.total_seconds(),
             )
             return baseline, _unusual(rule, detector, verdict, look)
         case ChangeDetector():
             change = look_for_change(
                 detector,
                 _of_kind(ChangeMemory, known),
-                look.at,
+                at,
                 look.value.value,
                 look.value.parts,
                 look.lesson,
@@ -85,15 +99,14 @@ def look_at(
             return change, _changed(rule, change, look)
         case NewDetector():
             sighting = _of_kind(Sighting, known)
-            seen = seen_at(
-                detector, sighting, began=look.began, at=look.at, lesson=look.lesson
-            )
+            began = look.when.began
+            seen = seen_at(detector, sighting, began=began, at=at, lesson=look.lesson)
             return seen, _new(rule, detector, seen, look)
         case SloDetector():
             objective, miss = look_for_miss(
                 detector,
                 _of_kind(ObjectiveMemory, known),
-                look.at,
+                at,
                 look.value.value,
                 teaches=look.lesson.teaches,
             )
@@ -138,9 +151,9 @@ def _changed(rule: Rule, memory: ChangeMemory, look: SeriesLook) -> Sample | Non
 def _new(
     rule: Rule, detector: NewDetector, seen: Sighting, look: SeriesLook
 ) -> Sample | None:
-    if not is_new(detector, seen, began=look.began, at=look.at):
+    if not is_new(detector, seen, began=look.when.began, at=look.when.at):
         return None
-    first = datetime.fromtimestamp(seen.first, UTC)
+    first = look.when.shown(seen.first)
     return _finding(rule, look, {"first_seen": f"{first:%Y-%m-%d %H:%M} UTC"})
 
 

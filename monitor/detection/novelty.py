@@ -17,7 +17,7 @@ _AWAY_SECONDS = 12 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """When a label set was first and last seen, in Unix time."""
+    """When a label set was first and last seen, in Unix time by a clock that nobody sets."""
 
     first: float
     last: float
@@ -26,7 +26,7 @@ class Sighting:
 
 
 NOT_YET: Final = inf
-ALWAYS: Final = 0.0
+ALWAYS: Final = -inf
 
 
 def seen_at(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from math import isfinite
 from typing import TypeAlias
 
 from monitor.detection.incidents import NO_INCIDENTS, Incidents
 from monitor.detection.looks import (
+    LookTime,
     SeriesLook,
     SeriesMemory,
     SeriesValue,
@@ -22,6 +24,7 @@ from monitor.model.online_changes import is_of_online_change
 from monitor.model.results import Result, Sample, Success
 from monitor.model.settings import Job, Labels, Rule
 from monitor.model.walks import Sweep
+from monitor.timing.shift import moved
 
 MAX_SERIES = 500
 """Of so many series a rule remembers something: what is labelled by what has no end would never stop growing."""
@@ -36,14 +39,14 @@ class RuleMemory:
 
     shape: str
     began: float
-    """When it saw its first result, in Unix time."""
+    """When it saw its first result, in Unix time by a clock that nobody sets; so are all times of its series."""
     series: Mapping[Labels, SeriesMemory] = field(default_factory=dict)
     days: Mapping[Labels, int] = field(default_factory=dict)
     """The day on which each series was last in a result, by its number; of those of `series`."""
     left_out: int = 0
     """How many series of the last result have no place."""
     accepted_at: float = 0.0
-    """When somebody said that what is there is meant to be so, as far as that was done; in Unix time."""
+    """When somebody said that what is there is meant to be so, as far as that was done; by the same clock."""
 
 
 def shape_of(job: Job, rule: Rule) -> str:
@@ -72,17 +75,20 @@ def with_findings(
     memories: Memories,
     incidents: Incidents = NO_INCIDENTS,
     deploy: DeployLook = NO_DEPLOY,
+    clock_shift: timedelta = timedelta(0),
 ) -> Detection:
     """Return the result with what the detectors of its query's rules found, and what they remember now.
 
     `memories` is what they remembered. A run without data teaches nothing, and what is remembered stays; what
     one of the incidents covers teaches nothing either, but it is judged. `deploy`: what of it is of the middle of
-    a deployment, or meant to be as it is.
+    a deployment, or meant to be as it is. `clock_shift`: how far the clock was set by now, of which memories know
+    nothing.
     """
     success = result.outcome
     if not isinstance(success, Success) or not result.job.query.has_detectors:
         return Detection(result, memories)
-    at = result.scheduled_at.timestamp()
+    at = (result.scheduled_at - clock_shift).timestamp()
+    deploy = moved(deploy, -clock_shift)
     kept, detected = dict(memories), {}
     undecided: dict[str, tuple[Labels, ...]] = {}
     for rule in result.job.query.rules:
@@ -92,7 +98,7 @@ def with_findings(
         memory = _memory_of(result.job, rule, memories, at)
         if isinstance(detector, RateDetector):
             # By when it was read: a run that had to wait would make a slower counter of it.
-            seen_at = result.started_at.timestamp()
+            seen_at = (result.started_at - clock_shift).timestamp()
             series = memory.series
             seen = look_at_rates(
                 rule, detector, series, success, seen_at, most_series=MAX_SERIES
@@ -104,7 +110,8 @@ def with_findings(
             undecided[rule.name] = seen.undecided
         else:
             judging = _judging(rule, detector, memory, deploy)
-            judged = _judge(judging, success, at, incidents)
+            when = LookTime(at, memory.began, clock_shift)
+            judged = _judge(judging, success, when, incidents)
             kept[rule.name], detected[rule.name] = judged.memory, judged.findings
             undecided[rule.name] = judged.undecided
     outcome = replace(success, detected=detected, undecided=undecided)
@@ -145,10 +152,13 @@ class _Judging:
 def _judging(
     rule: Rule, detector: LearningDetector, memory: RuleMemory, deploy: DeployLook
 ) -> _Judging:
-    is_meant = detector.knows_past and memory.accepted_at < deploy.accepted_at
+    accepted_at = 0.0
+    if deploy.accepted_at is not None:
+        accepted_at = deploy.accepted_at.timestamp()
+    is_meant = detector.knows_past and memory.accepted_at < accepted_at
     if is_meant and deploy.is_after_accepted:
         # Until then what a sweep says may be half of what was before: it is accepted again at the next look.
-        memory = replace(memory, accepted_at=deploy.accepted_at)
+        memory = replace(memory, accepted_at=accepted_at)
     is_in_deploy = rule.name in deploy.waiting
     return _Judging(rule, detector, memory, is_in_deploy, is_meant)
 
@@ -163,11 +173,11 @@ class _RuleStep:
 
 
 def _judge(
-    judging: _Judging, success: Success, at: float, incidents: Incidents
+    judging: _Judging, success: Success, when: LookTime, incidents: Incidents
 ) -> _RuleStep:
     rule, detector, memory = judging.rule, judging.detector, judging.memory
     there = _lasting(series_values(rule, detector.source, success.samples))
-    today = int(at // _DAY_SECONDS)
+    today = int(when.at // _DAY_SECONDS)
     days = _days_seen(memory, there, today)
     series = {labels: memory.series[labels] for labels in days}
     values = _finite(there)
@@ -187,7 +197,7 @@ def _judge(
             is_in_deploy=judging.is_in_deploy,
             is_meant=judging.is_meant,
         )
-        look = SeriesLook(labels, value, at, memory.began, lesson)
+        look = SeriesLook(labels, value, when, lesson)
         series[labels], finding = look_at(rule, detector, known, look)
         if finding is not None:
             findings.append(finding)

@@ -145,8 +145,8 @@ class DeployLook:
 
     waiting: frozenset[str] = frozenset()
     """The rules that learn nothing of it, since it may be of the middle of a deployment."""
-    accepted_at: float = 0.0
-    """When what is there was last accepted as it is, in Unix time; 0: never."""
+    accepted_at: datetime | None = None
+    """When what is there was last accepted as it is."""
     is_after_accepted: bool = True
     """All of the data was read after that."""
 

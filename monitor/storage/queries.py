@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from monitor.detection.rules import RuleMemory
@@ -25,6 +26,7 @@ from monitor.storage.history import (
 )
 from monitor.storage.history_filter import EVERYTHING, HistoryFilter
 from monitor.storage.last_results import LastResult, LastResultRow, row_to_result
+from monitor.storage.marks import CLOCK_SHIFT, mark_to_shift
 from monitor.storage.positions import POSITION_COLUMNS, row_to_position
 from monitor.storage.rows import column_list
 from monitor.storage.rule_memories import (
@@ -152,10 +154,11 @@ class StateQueries(ABC):
     def positions(self) -> Mapping[JobKey, Position]:
         """Return how far each walk has come; one that cannot be read begins anew."""
         rows = self._rows(f"SELECT {column_list(POSITION_COLUMNS)} FROM positions")
-        return dict(self._readable("positions", row_to_position, rows))
+        read = partial(row_to_position, clock_shift=self.clock_shift())
+        return dict(self._readable("positions", read, rows))
 
     def memories(self) -> Mapping[MemoryKey, RuleMemory]:
-        """Return what rules remember, by their jobs and names."""
+        """Return what rules remember, by their jobs and names; its times are behind ours by the `clock_shift`."""
         rows = self._rows(f"SELECT {column_list(MEMORY_COLUMNS)} FROM memories")
         return dict(self._readable("memories", row_to_memory, rows))
 
@@ -201,6 +204,10 @@ class StateQueries(ABC):
         """Return the instant that was remembered under a name; None where there is none, or one that is spoilt."""
         rows = self._rows("SELECT at FROM marks WHERE name = ?", (name,))
         return next(self._readable("marks", _instant, rows), None)
+
+    def clock_shift(self) -> timedelta:
+        """Return how far the clock was set since the state began."""
+        return mark_to_shift(self.read_mark(CLOCK_SHIFT))
 
     @abstractmethod
     def _rows(self, sql: str, values: tuple[object, ...] = ()) -> list[_Row]:

@@ -28,6 +28,7 @@ from monitor.storage.file_names import MEMORY
 from monitor.storage.history import insert_delivery, insert_transitions
 from monitor.storage.last_results import LastResult, LastResultRow, result_to_row
 from monitor.storage.limits import DEFAULT_LIMITS, StateLimits
+from monitor.storage.marks import move_marks, write_mark, write_marks
 from monitor.storage.outbox_limits import USAGE, OutboxLimits, merge
 from monitor.storage.positions import write_positions
 from monitor.storage.queries import OutboxView, StateQueries
@@ -37,8 +38,6 @@ from monitor.storage.rule_memories import MemoryKey, write_memories
 from monitor.storage.serialization import instant_to_text, text_to_instant
 from monitor.storage.trends import TrendWriter
 from monitor.storage.vacuum import vacuum_step
-
-_MARK = "INSERT INTO marks (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at"
 
 # So short that a result which comes meanwhile does not wait noticeably.
 _STEP_SECONDS = 0.1
@@ -139,9 +138,7 @@ class State(StateQueries):
             if transitions:
                 self._prune(connection, "transitions")
             outbox.insert_notifications(connection, notifications)
-            connection.executemany(
-                _MARK, [(name, instant_to_text(at)) for name, at in marks.items()]
-            )
+            write_marks(connection, marks)
             write_positions(connection, positions)
             write_memories(connection, memories)
             write_declared(connection, declared)
@@ -177,9 +174,7 @@ class State(StateQueries):
 
     def write_mark(self, name: str, at: datetime) -> None:
         """Remember an instant under a name: `alive`, when the daemon was last known to run."""
-        self._disk.write(
-            lambda connection: connection.execute(_MARK, (name, instant_to_text(at)))
-        )
+        self._disk.write(partial(write_mark, name=name, at=at))
 
     def move(
         self,
@@ -187,15 +182,17 @@ class State(StateQueries):
         alerts: Mapping[Scope, Mapping[Labels, Alert]],
         declared: Declared,
     ) -> None:
-        """Move the instants of what waits, and write all this again: the clock was set by this much.
+        """Move the instants of what waits and of marks, and write all this again: the clock was set by this much.
 
-        What has happened keeps the time at which we thought it did.
+        What has happened keeps the time at which we thought it did; so does what walks and rules remember, and
+        `clock_shift` says from then on how far that is off.
         """
 
         def write(connection: sqlite3.Connection) -> None:
             self._written.write(connection, alerts, generation=self._disk.generation)
             write_declared(connection, declared)
             outbox.move(connection, by)
+            move_marks(connection, by)
 
         with self._recording:
             self._disk.write(write)

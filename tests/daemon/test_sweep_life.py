@@ -17,7 +17,6 @@ from monitor.model.settings import Metric, Query
 from monitor.model.sweeps import Cycle, PartCycle, Sums
 from monitor.model.walked import walked_by
 from monitor.model.walks import Sweep
-from monitor.storage import State
 from tests.support.harness import (
     LOST,
     MINUTE,
@@ -56,9 +55,9 @@ def a_sweep(condition: Condition = ABOVE_3) -> Query:
 class Walk:
     """The runs of one sweep over a harness; each says how many were found so far."""
 
-    def __init__(self, query: Query, state: State | None = None) -> None:
+    def __init__(self, query: Query) -> None:
         self.query = query
-        self.harness = Harness(a_config(query), state=state)
+        self.harness = Harness(a_config(query))
         self.position = SweepPosition(walked_by(query), 0)
 
     def part(self, so_far: float) -> str:
@@ -168,14 +167,12 @@ def test_the_text_says_at_least_until_the_cycle_is_through() -> None:
 def test_a_restart_before_the_first_whole_cycle_holds_what_fires() -> None:
     walk = Walk(a_sweep())
     walk.part(4)
-    again = Walk(a_sweep(), state=walk.harness.state)
-    again.harness = walk.harness.restarted(MINUTE)
-    again.position = walk.position
-    kept = again.harness.pipeline.snapshot.position_of(("main", "balances"))
+    walk.harness = walk.harness.restarted(MINUTE)
+    kept = walk.harness.pipeline.snapshot.position_of(("main", "balances"))
     assert kept == walk.position
 
-    assert again.part(5) == "firing"
-    assert again.whole(2) == "resolved"
+    assert walk.part(5) == "firing"
+    assert walk.whole(2) == "resolved"
 
 
 def test_a_sweep_that_begins_anew_holds_what_fires_until_it_is_through() -> None:

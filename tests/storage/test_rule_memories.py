@@ -56,7 +56,7 @@ SERIES: st.SearchStrategy[SeriesMemory] = st.one_of(
     CHANGES,
     OBJECTIVES,
     RATES,
-    st.builds(Sighting, NUMBERS, NUMBERS, NUMBERS | st.just(inf)),
+    st.builds(Sighting, NUMBERS, NUMBERS, NUMBERS | st.sampled_from([inf, -inf])),
 )
 
 

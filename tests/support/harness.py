@@ -179,6 +179,14 @@ NO_COLUMN = Failure(
 TIMEOUT = Failure(Reason.TIMEOUT, "took too long", 1969)
 
 
+class _OwnState:
+    """A state that is closed with the last of its harnesses: Python warns of a database that is left open."""
+
+    def __init__(self) -> None:
+        self.state = State()
+        weakref.finalize(self, self.state.close)
+
+
 class Harness:
     """The pipeline without its threads: results go in, and what was heard is kept in order."""
 
@@ -191,11 +199,11 @@ class Harness:
     ) -> None:
         self.config = config or a_config()
         self.at = at
-        self.state = State() if state is None else state
-        # Its own state is closed with the last of its harnesses: Python warns of a database that is left open.
-        self._end = weakref.finalize(self, self.state.close)
-        if state is not None:
-            self._end.detach()
+        self._own_state: _OwnState | None = None
+        if state is None:
+            self._own_state = _OwnState()
+            state = self._own_state.state
+        self.state = state
         self.heard: list[str] = []
         self.transitions: list[Transition] = []
         self.wanted: list[str] = []
@@ -248,8 +256,7 @@ class Harness:
     def restarted(self, after: timedelta, config: Config | None = None) -> Harness:
         """End this process and begin another on the same state, so much later."""
         again = Harness(config or self.config, state=self.state, at=self.at + after)
-        if self._end.detach() is not None:
-            again._end = weakref.finalize(again, self.state.close)
+        again._own_state = self._own_state
         again.take(NewConfig(again.config))
         return again
 
