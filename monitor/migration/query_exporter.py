@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
 from monitor.migration.data_source import DEFAULT_PORT, DataSource
-from monitor.migration.imported import Imported, ImportedQuery, ImportedTarget
+from monitor.migration.imported import (
+    Imported,
+    ImportedMetric,
+    ImportedQuery,
+    ImportedTarget,
+)
 from monitor.migration.intervals import (
     AT_EACH_SCRAPE,
     DEFAULT_INTERVAL,
@@ -18,7 +24,12 @@ from monitor.migration.intervals import (
 )
 from monitor.migration.items import for_each_of, without_label
 from monitor.migration.parameter_sets import parameter_sets, with_parameters
-from monitor.migration.query_exporter_metrics import columns_of, map_metric
+from monitor.migration.query_exporter_metrics import (
+    FEWER_LABELS,
+    by_labels,
+    columns_of,
+    map_metric,
+)
 from monitor.migration.query_tables import QueryNames, make_query, put_together
 from monitor.migration.reading import (
     items_of,
@@ -69,6 +80,12 @@ class _Databases:
     queries: list[ImportedQuery] = field(default_factory=list)
     queries_of: dict[str, list[str]] = field(default_factory=dict)
     """The queries of each database."""
+
+    def add(self, query: ImportedQuery, databases: Iterable[str]) -> None:
+        """Add a query that runs on these databases."""
+        self.queries.append(query)
+        for database in databases:
+            self.queries_of.setdefault(database, []).append(query.name)
 
 
 def map_query_exporter(root: Item, report: ImportReport) -> Imported:
@@ -144,34 +161,51 @@ def _pool_keys(pool: Item) -> dict[str, int]:
 def _map_query(name: str, item: Item, gathered: _Databases) -> None:
     report = gathered.report
     unknown_keys(item, _QUERY_KEYS, report)
-    described = []
-    columns: dict[str, None] = {}
-    for metric in texts_of(item.at("metrics"), report):
-        table = gathered.metrics.at(metric)
-        described.append(map_metric(metric, table, item, report))
-        for column in columns_of(metric, table, report):
-            columns[column] = None
+    metrics, columns = _metrics(item, gathered)
+    if not metrics:
+        # Why is told of each metric, where it stands.
+        report.note(item.origin, "was left out, as none of its metrics was taken")
+        return
     # SQLAlchemy takes :name as a parameter wherever it stands, unless the colon is marked.
     sql = plain(text_of(item.at("sql"), report).replace("\\:", ":"))
     given = item.at("parameters")
     sets = parameter_sets(given, report)
-    metrics = [metric for metric in described if metric is not None]
     sql, for_each = for_each_of(sql, sets, metrics)
     parameters: dict[str, Any] = {}
     if for_each:
         metrics = [without_label(metric, for_each["label"]) for metric in metrics]
     else:
-        sql, parameters = with_parameters(sql, sets, given, list(columns), report)
+        sql, parameters = with_parameters(sql, sets, given, columns, report)
     keys = {"summary": f"{name}, imported from {KIND}", **_times(item, report)}
-    free = gathered.names.new(name)
-    query = make_query(
-        free, sql, keys, metrics, item.origin, report, parameters, for_each
-    )
-    if query is None:
-        return
-    gathered.queries.append(query)
-    for database in texts_of(item.at("databases"), report):
-        gathered.queries_of.setdefault(database, []).append(query.name)
+    of_databases = texts_of(item.at("databases"), report)
+    together, *apart = by_labels(metrics)
+    for group in (together, *apart):
+        free = gathered.names.new(name)
+        if group is not together:
+            for metric in group:
+                report.note(metric.origin, FEWER_LABELS.format(query=free))
+        query = make_query(
+            free, sql, keys, group, item.origin, report, parameters, for_each
+        )
+        if query is not None:
+            gathered.add(query, of_databases)
+
+
+def _metrics(
+    item: Item, gathered: _Databases
+) -> tuple[list[ImportedMetric], list[str]]:
+    """Return the metrics of a query that can be, and the columns that all of them ask for."""
+    report = gathered.report
+    found = []
+    columns: dict[str, None] = {}
+    for name in texts_of(item.at("metrics"), report):
+        table = gathered.metrics.at(name)
+        metric = map_metric(name, table, item, report)
+        if metric is not None:
+            found.append(metric)
+        for column in columns_of(name, table, report):
+            columns[column] = None
+    return found, list(columns)
 
 
 def _times(item: Item, report: ImportReport) -> dict[str, str]:

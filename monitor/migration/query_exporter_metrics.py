@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from monitor.migration.imported import ImportedMetric
@@ -24,6 +24,10 @@ _INCREMENT: Final = "was left out: it adds up what each run gives, here a counte
 _NOT_NEEDED: Final = {
     "expiration": "not needed: series go when their row goes, or their query fails"
 }
+FEWER_LABELS: Final = (
+    "has fewer labels than others of its query, so it is in one of its own, {query}: of several rows the last one was"
+    " shown, here its run fails"
+)
 _NULL_LABEL: Final = "None"
 """What they export for NULL in a label: the word of their language."""
 
@@ -57,6 +61,22 @@ def map_metric(
 def columns_of(name: str, item: Item, report: ImportReport) -> list[str]:
     """Return the columns that a metric asks for: its own, and its labels."""
     return [name, *texts_of(item.at("labels"), report)]
+
+
+def by_labels(metrics: Sequence[ImportedMetric]) -> list[list[ImportedMetric]]:
+    """Return the metrics of a statement by the queries of ours that they go into.
+
+    A metric that lacks labels of another one cannot tell several rows apart: its run would fail, and take those
+    that can with it.
+    """
+    sets = [frozenset(metric.keys.get("labels", ())) for metric in metrics]
+    together: list[ImportedMetric] = []
+    apart: dict[frozenset[str], list[ImportedMetric]] = {}
+    for metric, labels in zip(metrics, sets, strict=True):
+        has_fewer = any(labels < others for others in sets)
+        group = apart.setdefault(labels, []) if has_fewer else together
+        group.append(metric)
+    return [together, *apart.values()]
 
 
 def _exported(name: str, kind: str) -> str:

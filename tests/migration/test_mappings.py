@@ -132,7 +132,7 @@ def test_a_source_in_a_variable_that_is_not_set_has_its_place() -> None:
 def test_a_metric_that_cannot_be_is_left(metric: str, remark: str) -> None:
     _, lines = imported(query_exporter(metric=metric))
     assert any(remark in line for line in lines), lines
-    assert not any(": note: " in line for line in lines)
+    assert not any("metrics.m" in line and ": note: " in line for line in lines)
 
 
 def test_files_that_a_configuration_includes_are_followed_with_their_own_lines() -> (
@@ -151,6 +151,49 @@ def test_what_only_other_databases_run_is_left_out() -> None:
     made, lines = imported(query_exporter(dsn="sqlite:///x"))
     assert (made.targets, made.queries) == ([], [])
     assert len(lines) == 2
+
+
+def test_a_metric_whose_labels_cannot_tell_rows_apart_fails_without_the_others() -> (
+    None
+):
+    text = query_exporter(
+        metric="{ type: gauge }", query="sql: SELECT shop, 1 AS m, 2 AS of_shop FROM t"
+    )
+    text = text.replace(
+        "queries:", "  of_shop: { type: gauge, labels: [shop] }\nqueries:"
+    )
+    made, lines = imported(text.replace("[m]", "[m, of_shop]"))
+    found = {
+        query.name: [metric.name for metric in query.metrics] for query in made.queries
+    }
+    assert found == {"q": ["of_shop"], "q_2": ["m"]}
+    assert made.queries[0].sql == made.queries[1].sql
+    assert made.targets[0].queries == ["q", "q_2"]
+    assert lines == [
+        "c.yml:5: metrics.m: note: has fewer labels than others of its query, so it is in one of its own, q_2: of"
+        " several rows the last one was shown, here its run fails"
+    ]
+
+
+@pytest.mark.parametrize("labels", ["[shop]", "[plan]"])
+def test_metrics_whose_labels_tell_as_much_stay_in_one_query(labels: str) -> None:
+    text = query_exporter(
+        metric="{ type: gauge, labels: [shop] }", query="sql: SELECT * FROM t"
+    )
+    text = text.replace(
+        "queries:", f"  other: {{ type: gauge, labels: {labels} }}\nqueries:"
+    )
+    made, lines = imported(text.replace("[m]", "[m, other]"))
+    assert [len(query.metrics) for query in made.queries] == [2]
+    assert lines == []
+
+
+def test_a_query_none_of_whose_metrics_was_taken_is_told_as_gone() -> None:
+    made, lines = imported(query_exporter(metric="{ type: summary }"))
+    assert made.queries == []
+    assert lines[1:] == [
+        "c.yml:7: queries.q: note: was left out, as none of its metrics was taken"
+    ]
 
 
 def test_a_statement_that_is_repeated_must_be_a_select() -> None:
