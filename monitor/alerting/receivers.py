@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from monitor.alerting.severity import rank
 from monitor.alerting.snapshot import ReceiverView, Snapshot
-from monitor.model.alerts import Delivery, ReceiverHealth
+from monitor.model.alerts import Alert, Delivery, ReceiverHealth
 from monitor.model.settings import Labels, Receiver, Severity
 
 
@@ -16,6 +16,15 @@ def lets_through(receiver: Receiver, severity: Severity, labels: Labels) -> bool
     if rank(severity) < rank(receiver.min_severity):
         return False
     return set(receiver.match) <= set(labels)
+
+
+def wanting(receivers: Iterable[Receiver], alert: Alert) -> list[str]:
+    """Return the names of the receivers whose filters let an alert through."""
+    return [
+        receiver.name
+        for receiver in receivers
+        if lets_through(receiver, alert.severity, alert.labels)
+    ]
 
 
 def with_receiver(

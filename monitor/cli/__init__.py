@@ -78,6 +78,10 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "deploy": CommandEntry(
             "Say that a deployment begins or is over: alerts about changes wait for its end."
         ),
+        "silence": CommandEntry(
+            "Hold notices of alerts back for a while; list and end that."
+        ),
+        "ack": CommandEntry("Say that somebody knows of an alert: no reminders."),
         "healthcheck": CommandEntry(
             "Ask the daemon here whether it is healthy; exit 0 or 1."
         ),

@@ -59,6 +59,11 @@ def as_json(alert: Alert) -> dict[str, object]:
         "resolved_at": alert.resolved_at,
         "held": alert.held,
         "muted_by": alert.muted_by,
+        "silenced_by": list(alert.silenced_by),
+        "silence": None if alert.silence is None else alert.silence.words,
+        "acknowledged": None
+        if alert.acknowledged is None
+        else alert.acknowledged.words,
     }
 
 
@@ -77,8 +82,7 @@ def alert_lines(alert: Alert, active: Iterable[Alert]) -> Iterator[str]:
         names = {one.fingerprint: one.name for one in active}
         root = names.get(alert.muted_by, alert.muted_by)
         yield f"    muted under {root}: no new notices until that is mended"
-    if alert.deploy:
-        yield f"    {alert.deploy}"
+    yield from (f"    {note}" for note in notes_of(alert))
     annotations = dict(alert.annotations)
     if AFFECTED in annotations:
         yield f"    {annotations[AFFECTED]}"
@@ -87,14 +91,28 @@ def alert_lines(alert: Alert, active: Iterable[Alert]) -> Iterator[str]:
         yield f"    explains, and so mutes: {explained}"
 
 
+def notes_of(alert: Alert) -> Iterator[str]:
+    """Return what people declared that bears on an alert."""
+    if alert.deploy:
+        yield alert.deploy
+    if alert.silence is not None:
+        yield alert.silence.words
+    if alert.acknowledged is not None:
+        yield alert.acknowledged.words
+
+
 def _state(alert: Alert) -> str:
-    """Return the state in words; held, muted and waiting for a deployment included."""
+    """Return the state in words, with what is most worth knowing of it: muted, held, silenced, acknowledged."""
     if alert.muted_by:
         return f"{alert.state}, muted"
     if alert.held:
         return f"{alert.state}, held"
     if alert.is_in_deploy:
         return f"{alert.state}, held by a deployment"
+    if alert.silence is not None:
+        return f"{alert.state}, silenced"
+    if alert.acknowledged is not None:
+        return f"{alert.state}, acknowledged"
     return str(alert.state)
 
 

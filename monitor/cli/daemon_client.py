@@ -24,7 +24,7 @@ _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 _TIMEOUT_SECONDS = 3.0
 _END = "-----END CERTIFICATE-----"
 """The answer needs no database: who takes longer is not healthy."""
-_MAX_BYTES = 100_000
+_MAX_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import http.client
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import click
 import orjson
 
 from monitor.cli import FAILED, OK
-from monitor.cli.daemon_client import (
-    DaemonAnswer,
-    DaemonRequest,
-    ask,
-    trusting_context,
-    web_of,
+from monitor.cli.asking_daemon import (
+    WAIT_SECONDS,
+    answer_of,
+    refusal,
+    with_password_options,
 )
+from monitor.cli.daemon_client import DaemonRequest, web_of
 from monitor.cli.names import offer_targets
 from monitor.cli.options import CommonOptions, with_common_options
-from monitor.cli.output import echo, plain_line, table
-from monitor.model.errors import MonitorError
-from monitor.model.process_settings import Web
+from monitor.cli.output import echo, table
 
 _PATH: Final = "/api/v1/deploys"
-_SECONDS: Final = 20.0
-"""Longer than the daemon waits until it is recorded."""
-_ASKS_FOR_USER: Final = (
-    "the page asks for a user and a password: give --user NAME --password-file FILE"
-)
 
 
 @click.command("deploy")
@@ -49,12 +40,7 @@ _ASKS_FOR_USER: Final = (
 @click.option(
     "--accept", is_flag=True, help="At the end: what is there now is meant to be so."
 )
-@click.option("--user", help="The user of the page, where it asks for one.")
-@click.option(
-    "--password-file",
-    type=click.Path(path_type=Path),
-    help="The file with that user's password.",
-)
+@with_password_options
 @with_common_options
 def command(
     action: str,
@@ -62,8 +48,7 @@ def command(
     length: str | None,
     reason: str | None,
     accept: bool,
-    user: str | None,
-    password_file: Path | None,
+    headers: Mapping[str, str],
     common: CommonOptions,
 ) -> int:
     """Declare to the running daemon that a deployment begins or is over, or list those that go on.
@@ -83,11 +68,10 @@ def command(
         body["accept"] = True
     if action == "list":
         _refuse(action, {"--accept": accept, "--target": targets})
-    headers = _authorization(user, password_file)
     web = web_of(common.config_path)
-    answer = _answer(web, _request(action, body, headers))
+    answer = answer_of(web, _request(action, body, headers))
     if answer.status != http.client.OK:
-        click.echo(_refusal(answer), err=True)
+        click.echo(refusal(answer), err=True)
         return FAILED
     echo(_listed(orjson.loads(answer.text)["data"]["deploys"]))
     return OK
@@ -110,42 +94,7 @@ def _request(
     if action == "list":
         return DaemonRequest("GET", _PATH, headers=headers)
     path = _PATH if action == "begin" else f"{_PATH}/end"
-    return DaemonRequest("POST", path, orjson.dumps(body), headers, _SECONDS)
-
-
-def _authorization(user: str | None, password_file: Path | None) -> dict[str, str]:
-    if user is None and password_file is None:
-        return {}
-    if user is None or password_file is None:
-        raise click.UsageError("--user and --password-file go together")
-    try:
-        password = password_file.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise MonitorError(f"{password_file} cannot be read: {error}") from None
-    credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
-    return {"Authorization": f"Basic {credentials}"}
-
-
-def _answer(web: Web, request: DaemonRequest) -> DaemonAnswer:
-    if web.port == 0:
-        raise MonitorError(
-            "web.listen has port 0: the daemon's address is not known here; give it a port"
-        )
-    try:
-        return ask(web, request, trusting_context(web))
-    except (OSError, http.client.HTTPException) as error:
-        why = str(error) or type(error).__name__
-        raise MonitorError(f"no answer from {web.host}:{web.port}: {why}") from None
-
-
-def _refusal(answer: DaemonAnswer) -> str:
-    if answer.status == http.client.UNAUTHORIZED:
-        return _ASKS_FOR_USER
-    try:
-        said = orjson.loads(answer.text)["error"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        said = answer.words
-    return plain_line(str(said))
+    return DaemonRequest("POST", path, orjson.dumps(body), headers, WAIT_SECONDS)
 
 
 def _listed(deploys: list[dict[str, Any]]) -> str:

@@ -11,9 +11,10 @@ import click
 
 from monitor.cli.options import all_rule_names
 from monitor.config import load
-from monitor.model.errors import ConfigError
+from monitor.model.errors import ConfigError, StateError
 from monitor.model.settings import Config
 from monitor.notify.kinds import KINDS
+from monitor.storage import open_reader
 
 Offer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[str]]
 """What click asks, with what is typed so far, for the words that may be meant."""
@@ -47,6 +48,20 @@ def _targets(config: Config) -> Iterable[str]:
 
 def _receivers(config: Config) -> Iterable[str]:
     return (receiver.name for receiver in config.receivers)
+
+
+def offer_fingerprints(
+    context: click.Context, _parameter: click.Parameter, typed: str
+) -> list[str]:
+    """Offer the fingerprints of the alerts that fire, as the daemon last wrote them."""
+    path = context.params.get("config_path") or _FILE
+    try:
+        config = load(path, os.environ, KINDS)
+        with open_reader(config.state.directory) as reader:
+            found = [one.fingerprint for one in reader.active_alerts()]
+    except (ConfigError, StateError):
+        return []
+    return sorted(name for name in found if name.startswith(typed))
 
 
 offer_queries = _offering(_queries)

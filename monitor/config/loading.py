@@ -20,6 +20,7 @@ from monitor.config.derived import bind_derived
 from monitor.config.former_names import with_present_lists, with_present_names
 from monitor.config.heartbeat import read_heartbeat
 from monitor.config.jobs import make_jobs
+from monitor.config.maintenance import read_maintenance
 from monitor.config.queries.deriving import DeriveNeeds, derive_nothing
 from monitor.config.queries.folders import Folder
 from monitor.config.queries.library import Library, find_all, read_library
@@ -140,8 +141,7 @@ def _build(
     derived = bind_derived(library.derived, selections, own, problems)
     every = (*jobs, *derived.jobs)
     notices, warnings = library.notices, warn_of_counters(_queries_of(selections))
-    # Of one shard they would say that nothing fits what the others watch; `validate` looks at all.
-    if shard is None:
+    if shard is None:  # one would say so of what the others watch
         notices += tuple(notices_of(section, library, selections))
         warnings += warnings_of(section, receivers, targets, every, library.own_rules)
     return Config(
@@ -167,6 +167,7 @@ def _build(
         elsewhere=elsewhere,
         deploys=_deploys(context, every, library),
         derived=tuple(derived.jobs),
+        maintenance=read_maintenance(section, problems),
     )
 
 

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from monitor.config.hosts import host_fault
+from monitor.config.queries.rule_values import HoursValue, LabelFilter
 from monitor.config.toml.validation import (
     Duration,
     Interval,
@@ -20,6 +22,7 @@ from monitor.config.toml.validation import (
     from_to,
     integer_in,
 )
+from monitor.config.toml.wording import found
 from monitor.model.contract import DEFAULT_INTERVAL
 from monitor.model.deploys import DEFAULT_MAX
 from monitor.model.process_settings import LogFormat, LogLevel
@@ -97,6 +100,18 @@ def _share(value: float) -> float:
     return value
 
 
+def _instant(value: object) -> datetime:
+    """Return an instant that is written as TOML has it, or as a text; its zone is said."""
+    at: object = value
+    if isinstance(value, str):
+        with suppress(ValueError):
+            at = datetime.fromisoformat(value)
+    if not isinstance(at, datetime) or at.tzinfo is None:
+        allowed = "a time with its zone, such as 2026-12-01T02:00:00+01:00"
+        raise ValueError(f"{found(value)}; allowed: {allowed}")
+    return at.astimezone(UTC)
+
+
 def _trimmed(value: str) -> str:
     if value != value.strip():
         raise ValueError(f'"{value}" has blanks around it; write "{value.strip()}"')
@@ -115,6 +130,7 @@ AttemptLimit = Annotated[
     Duration, from_to(timedelta(milliseconds=1), timedelta(minutes=5), "1ms to 5m")
 ]
 RefusedPassword = Annotated[Any, refuse_literal("password", "password")]
+InstantValue = Annotated[Any, PlainValidator(_instant)]
 VariableName = Annotated[str, AfterValidator(_variable_name)]
 Host = Annotated[Text, AfterValidator(_host)]
 WebHost = Annotated[Text, AfterValidator(_web_host)]
@@ -148,6 +164,7 @@ class RootSchema(Schema):
     contract: Any = {}
     deploys: Any = {}
     derived: Any = {}
+    maintenance: Any = {}
 
 
 class ContractSchema(Schema):
@@ -264,6 +281,16 @@ class DeploysSchema(Schema):
         Duration, from_to(timedelta(seconds=1), timedelta(days=7), "1s to 7d")
     ] = DEFAULT_MAX
     rules: list[Text] | None = None
+
+
+class MaintenanceSchema(Schema):
+    """`[maintenance.NAME]`."""
+
+    at: HoursValue = None
+    from_: InstantValue = Field(default=None, alias="from")
+    until: InstantValue = None
+    match: dict[str, LabelFilter] = {}
+    comment: str = ""
 
 
 class LogSchema(Schema):

@@ -204,6 +204,7 @@ class Parts:
             check_readiness=Readiness(self.latest).check,
             reload=self.requests.reload_and_wait,
             declare=self.declarations.declare,
+            on_refused_silence=self.telemetry.silence_refused,
             evaluated_at=lambda: self.latest.evaluated_at,
             last_reload=lambda: self.config_status.last,
             notes=lambda: notes_of(self.state),

@@ -136,6 +136,10 @@ class Alert:
         """Return whether it has not fired yet."""
         return self.state is AlertState.PENDING
 
+    def may_be_acknowledged(self) -> bool:
+        """Return whether somebody can say that he knows of it: not of what proves that notices arrive."""
+        return self.name != "TokenMonitorWatchdog"
+
     def may_fire(self) -> bool:
         """Return whether it is pending, and waits for no deployment."""
         return self.is_pending() and not self.is_in_deploy
@@ -159,6 +163,11 @@ class Alert:
     def is_heard(self) -> bool:
         """Return whether it speaks: it fires, and under no other alert."""
         return self.is_firing() and self.muted_by is None
+
+    @property
+    def silenced_by(self) -> tuple[str, ...]:
+        """Return the ids of the silences and windows that hold back notices of it."""
+        return () if self.silence is None else self.silence.by
 
     def is_known(self) -> bool:
         """Return whether a receiver was notified of it, be it as a quieter one, and waits for its end."""

@@ -21,10 +21,14 @@ class LabelPatterns:
 
     def __post_init__(self) -> None:
         """Write the patterns once, not at each sample."""
-        wanted = [one for one in self.patterns if not one.startswith(EXCEPT)]
         unwanted = [one[1:] for one in self.patterns if one.startswith(EXCEPT)]
-        object.__setattr__(self, "wanted", _expression(wanted))
+        object.__setattr__(self, "wanted", _expression(self.wanted_patterns))
         object.__setattr__(self, "unwanted", _expression(unwanted))
+
+    @property
+    def wanted_patterns(self) -> list[str]:
+        """Return the patterns of what is wanted."""
+        return [one for one in self.patterns if not one.startswith(EXCEPT)]
 
     def fits(self, value: str) -> bool:
         """Return whether a value is wanted; of a series without the label it is empty."""

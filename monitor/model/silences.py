@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
+from monitor.model.columns import Labels
 from monitor.model.label_matchers import LabelMatcher
 from monitor.model.label_patterns import LabelPatterns
 from monitor.model.wording import utc_second
@@ -29,6 +30,21 @@ def may_be_silenced(alertname: str) -> bool:
     They say that others may not be told any more, and nobody is to be able to turn that off by mistake.
     """
     return not alertname.startswith(_OWN)
+
+
+_WINDOW: Final = "maintenance/"
+
+
+def is_window(id_: str) -> bool:
+    """Return whether an id among those that silence an alert is a maintenance window's."""
+    return id_.startswith(_WINDOW)
+
+
+SilenceRefusal: TypeAlias = Literal[
+    "foreign", "password", "read_only", "invalid", "own_alert", "full", "unknown"
+]
+"""Why a silence or an acknowledgement that somebody asked for was refused; also a label of the metric."""
+SILENCE_REFUSALS: Final = get_args(SilenceRefusal)
 
 
 class SilenceState(StrEnum):
@@ -109,7 +125,10 @@ class MaintenanceWindow:
     """`[maintenance.NAME]`: hours of the week or a span of time in which notices of some are held back."""
 
     name: str
+    labels: Labels = ()
+    """Those that an alert has to have."""
     match: tuple[LabelPatterns, ...] = ()
+    """And the patterns that others have to fit."""
     hours: ActiveHours | None = None
     from_at: datetime | None = None
     until_at: datetime | None = None
@@ -118,7 +137,7 @@ class MaintenanceWindow:
     @property
     def id(self) -> str:
         """Return what stands for a silence's id where both can be."""
-        return f"maintenance/{self.name}"
+        return f"{_WINDOW}{self.name}"
 
     def is_open(self, now: datetime) -> bool:
         """Return whether it is open at an instant."""
@@ -141,6 +160,8 @@ class MaintenanceWindow:
 
     def fits(self, labels: Mapping[str, str]) -> bool:
         """Return whether it is about an alert with these labels."""
+        if not set(self.labels) <= labels.items():
+            return False
         return all(one.fits(labels.get(one.label, "")) for one in self.match)
 
 

@@ -16,6 +16,7 @@ from monitor.model.kills import Kill
 from monitor.model.results import Blocked, Failure, Result, Success
 from monitor.model.settings import Config, Job
 from monitor.model.shards import Shard
+from monitor.model.silences import SilenceRefusal
 from monitor.telemetry.counts import CountedSeries, Counts, Durations, Histogram
 from monitor.telemetry.own_metrics import Counted, Key, Owner
 from monitor.timing.shift import moved
@@ -196,6 +197,10 @@ class Telemetry:
     def refused(self, receiver: str, count: int) -> None:
         """Count alerts that were not put in a receiver's outbox, since it is full."""
         self._count(Counted.REFUSED, (receiver,), times=count)
+
+    def silence_refused(self, reason: SilenceRefusal) -> None:
+        """Count something about silences that was asked for and refused."""
+        self._count(Counted.SILENCE_REFUSALS, _MONITOR_KEY, reason)
 
     def heartbeat(self, delivery: Delivery) -> None:
         """Count an attempt at the heartbeat's address and how it went."""

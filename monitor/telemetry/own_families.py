@@ -30,6 +30,7 @@ from monitor.telemetry.readings import (
     seconds,
     series_left_out,
     shard_info,
+    silence_counts,
     surplus_rights,
 )
 
@@ -247,6 +248,13 @@ MONITOR_METRICS: tuple[ReadMetric[Reading], ...] = (
         _ALERTS,
         "gauge",
         of_alerts(held),
+    ),
+    ReadMetric(
+        "token_monitor_silences",
+        "Silences by state: active, pending, and expired ones that can still be looked up",
+        ("state",),
+        "gauge",
+        silence_counts,
     ),
     ReadMetric(
         "token_monitor_config_last_reload_successful",

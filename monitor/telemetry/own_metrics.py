@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias, get_args
 from monitor.model.kills import KILL_REASONS
 from monitor.model.load_limits import PutOffReason
 from monitor.model.settings import Config
+from monitor.model.silences import SILENCE_REFUSALS
 
 MetricKind: TypeAlias = Literal["counter", "gauge", "histogram"]
 Key: TypeAlias = tuple[str, ...]
@@ -197,6 +198,13 @@ class Counted(Enum):
         "token_monitor_outbox_refused_total",
         "Alerts that began while the receiver's outbox was full",
         Owner.OUTBOX,
+    )
+    SILENCE_REFUSALS = _counter(
+        "token_monitor_silence_refusals_total",
+        "Silences, their ends and acknowledgements that were asked for and refused, by reason",
+        Owner.MONITOR,
+        by=("reason",),
+        known=SILENCE_REFUSALS,
     )
     HEARTBEATS = _counter(
         "token_monitor_heartbeats_total",

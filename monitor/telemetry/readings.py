@@ -18,6 +18,7 @@ from monitor.model.certificates import Certificate
 from monitor.model.positions import last_cycle
 from monitor.model.results import Server
 from monitor.model.shards import Shard
+from monitor.model.silences import SilenceState
 from monitor.storage.disk_usage import DiskUsage
 
 _View = TypeVar("_View")
@@ -170,6 +171,14 @@ def alert_counts(reading: Reading) -> Series:
     for key, alerts in reading.alert_groups.items():
         counts[key] = len(alerts)
     return counts.items()
+
+
+def silence_counts(reading: Reading) -> Series:
+    """Count silences by their states, 0 where there are none."""
+    counts = dict.fromkeys(SilenceState, 0)
+    for silence in reading.snapshot.silences.values():
+        counts[silence.state_at(reading.now)] += 1
+    return [((state.value,), count) for state, count in counts.items()]
 
 
 def certificate_ends(view: TargetView) -> Series:

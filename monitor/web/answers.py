@@ -19,10 +19,12 @@ from monitor.web import api, api_rules, service_discovery
 from monitor.web.banners import Troubles
 from monitor.web.deploys import RefusedRequest, begin_of, deploys_json, end_of
 from monitor.web.guards import USER
+from monitor.web.origins import FOREIGN, is_foreign
 from monitor.web.page import page_of
 from monitor.web.page_filter import page_filter
 from monitor.web.page_template import PageTemplate
 from monitor.web.pages import DetailPages
+from monitor.web.silence_answers import SilenceAnswers
 from monitor.web.views import Scene, Views
 
 _ReadsDeploy: TypeAlias = Callable[[bytes, Config, str], DeployRequest | RefusedRequest]
@@ -30,7 +32,6 @@ _ReadsDeploy: TypeAlias = Callable[[bytes, Config, str], DeployRequest | Refused
 
 _HERE = Path(__file__).parent
 _MAX_HISTORY = 10_000
-_FOREIGN = "refused: sent by a page of another origin\n"
 _RULE_TYPES = ("alert", "record")
 _CACHED = {"cache-control": "max-age=86400"}
 """A day; the address of what is cached has a hash of its content in it."""
@@ -51,6 +52,7 @@ class Answers:
         self._runbooks = read_runbooks()
         self._template = PageTemplate(version=version, runbooks=self._runbooks)
         self._pages = DetailPages(views, self._template)
+        self.of_silences = SilenceAnswers(views)
 
     def page(self, request: Request) -> Response:
         """Show the page, or a part of it; `?alert=FINGERPRINT` shows that one in any case."""
@@ -127,8 +129,8 @@ class Answers:
 
     def reload(self, request: Request) -> Response:
         """Load the configuration again; 500 with the reason when the old one stays."""
-        if _is_foreign(request):
-            return PlainTextResponse(_FOREIGN, 403)
+        if is_foreign(request):
+            return PlainTextResponse(FOREIGN, 403)
         error = self._views.reload()
         if error is not None:
             return PlainTextResponse(f"{error}\n", 500)
@@ -148,8 +150,8 @@ class Answers:
 
     def _declare(self, request: Request, body: bytes, read: _ReadsDeploy) -> Response:
         # First of all: nothing is done for a page that may not ask.
-        if _is_foreign(request):
-            return PlainTextResponse(_FOREIGN, 403)
+        if is_foreign(request):
+            return PlainTextResponse(FOREIGN, 403)
         user = request.scope.get(USER, "")
         declared = read(body, self._views.config(), user)
         if isinstance(declared, RefusedRequest):
@@ -232,20 +234,3 @@ def _limit_of(text: str) -> int | None:
 
 def _has_given_password(request: Request) -> bool:
     return bool(request.scope.get(USER))
-
-
-def _is_foreign(request: Request) -> bool:
-    """Return whether a browser sends this on behalf of a page that is not ours.
-
-    Browsers say where a request comes from by Sec-Fetch-Site; older ones only by Origin. A browser sends
-    the password that it knows with the request of any page, so the password alone proves nothing.
-    """
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    if site not in ("same-origin", "none"):
-        return True
-    origin = request.headers.get("origin")
-    if origin is None:
-        return False
-    # As browsers write it, so that nothing has to be parsed: anybody may send what is no address.
-    host = request.headers.get("host")
-    return origin not in (f"http://{host}", f"https://{host}")

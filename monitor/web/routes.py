@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from monitor.web.answers import Answers
 from monitor.web.scrapes import METRICS_PATH, Scrapes
+from monitor.web.silence_answers import SilenceAnswers
 from monitor.web.threads import Threads
 from monitor.web.views import Views
 
@@ -23,12 +24,16 @@ THREADS = 4
 _MAX_BODY_BYTES = 64 * 1024
 """What is declared of a deployment is short; a client that sends a body to a reload may go on."""
 
+_ACKNOWLEDGE = "/api/v1/alerts/{fingerprint}/acknowledgement"
+
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]] | Scrapes
 """What the application calls for a request."""
 Answer: TypeAlias = Callable[[Answers, Request], Response]
 """A method that may take long to compute its answer: for a thread."""
 BodyAnswer: TypeAlias = Callable[[Answers, Request, bytes], Response]
 """One that also wants what was sent, and waits for the pipeline."""
+SilenceAnswer: TypeAlias = Callable[[SilenceAnswers, Request], Response]
+SilenceBodyAnswer: TypeAlias = Callable[[SilenceAnswers, Request, bytes], Response]
 QuickAnswer: TypeAlias = Callable[[Answers, Request], Awaitable[Response]]
 """A coroutine whose answer is at hand: for the server's own loop."""
 
@@ -41,8 +46,8 @@ class Pools:
     requests: Threads
     reload: Threads
     """One of its own: reloads come one at a time, and one that hangs takes no scrape's thread."""
-    deploys: Threads
-    """The same for what is declared of deployments, which waits until it is recorded."""
+    declared: Threads
+    """The same for what is declared of deployments and silences, which waits until it is recorded."""
 
 
 Binding: TypeAlias = Callable[[Answers, Pools], Handler]
@@ -62,14 +67,25 @@ def _in_reload_thread(answer: Answer) -> Binding:
 
 
 def _with_body(answer: BodyAnswer) -> Binding:
-    def bind(answers: Answers, pools: Pools) -> Handler:
-        async def endpoint(request: Request) -> Response:
-            body = await request.body()
-            return await pools.deploys.do(answer, answers, request, body)
+    return lambda answers, pools: _waiting(pools, partial(answer, answers))
 
-        return endpoint
 
-    return bind
+def _of_silences(answer: SilenceAnswer) -> Binding:
+    return lambda answers, pools: pools.requests.within(
+        partial(answer, answers.of_silences)
+    )
+
+
+def _of_silences_with_body(answer: SilenceBodyAnswer) -> Binding:
+    return lambda answers, pools: _waiting(pools, partial(answer, answers.of_silences))
+
+
+def _waiting(pools: Pools, answer: Callable[[Request, bytes], Response]) -> Handler:
+    async def endpoint(request: Request) -> Response:
+        body = await request.body()
+        return await pools.declared.do(answer, request, body)
+
+    return endpoint
 
 
 def _scrapes(_answers: Answers, pools: Pools) -> Handler:
@@ -110,6 +126,20 @@ ENDPOINTS = (
     Endpoint("/api/v1/deploys", _in_thread(Answers.deploys)),
     Endpoint("/api/v1/deploys", _with_body(Answers.begin_deploy), method="POST"),
     Endpoint("/api/v1/deploys/end", _with_body(Answers.end_deploy), method="POST"),
+    Endpoint(_ACKNOWLEDGE, _of_silences_with_body(SilenceAnswers.acknowledge), "POST"),
+    Endpoint(
+        _ACKNOWLEDGE, _of_silences_with_body(SilenceAnswers.unacknowledge), "DELETE"
+    ),
+    Endpoint("/api/v2/alerts", _of_silences(SilenceAnswers.alerts)),
+    Endpoint("/api/v2/alerts/groups", _of_silences(SilenceAnswers.groups)),
+    Endpoint("/api/v2/receivers", _of_silences(SilenceAnswers.receivers)),
+    Endpoint("/api/v2/silence/{id}", _of_silences(SilenceAnswers.silence)),
+    Endpoint(
+        "/api/v2/silence/{id}", _of_silences_with_body(SilenceAnswers.end), "DELETE"
+    ),
+    Endpoint("/api/v2/silences", _of_silences(SilenceAnswers.silences)),
+    Endpoint("/api/v2/silences", _of_silences_with_body(SilenceAnswers.add), "POST"),
+    Endpoint("/api/v2/status", _of_silences(SilenceAnswers.status)),
     Endpoint("/sd/targets", _at_once(Answers.targets)),
 )
 """Every path. `docs/http.md` describes each of them, and a test compares."""
@@ -129,7 +159,7 @@ def application(views: Views, threads: Threads | None = None) -> Starlette:
         scrapes,
         requests,
         reload=Threads(1, name="reload"),
-        deploys=Threads(1, name="deploys"),
+        declared=Threads(1, name="declared"),
     )
     routes = [
         Route(
@@ -139,7 +169,7 @@ def application(views: Views, threads: Threads | None = None) -> Starlette:
     ]
     app = Starlette(
         routes=routes,
-        lifespan=_while_serving(pools.requests, pools.reload, pools.deploys),
+        lifespan=_while_serving(pools.requests, pools.reload, pools.declared),
         max_body_size=_MAX_BODY_BYTES,
     )
     # A redirect would repeat whatever Host the request names.

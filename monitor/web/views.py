@@ -9,8 +9,9 @@ from typing import Protocol
 
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Transition
-from monitor.model.deploys import DeployRequest
+from monitor.model.declared import DeclareRequest
 from monitor.model.settings import Config, Job
+from monitor.model.silences import SilenceRefusal
 from monitor.model.trends import TargetTrends
 from monitor.storage import DeliveryAttempt
 from monitor.storage.history_filter import EVERYTHING, HistoryFilter
@@ -69,7 +70,7 @@ class Views:
     `check_health` and `check_readiness` a verdict and its words; `reload` None, or why the old configuration
     stays; `evaluated_at` when the rules about the monitor itself were last judged; `last_reload` how the last
     load of the configuration ended, None before the first; `notes` what its operator should know; `declare`
-    whether what is said of a deployment was recorded in time.
+    whether what somebody declares was recorded in time; `on_refused_silence` hears why a silence was refused.
     """
 
     snapshot: Callable[[], Snapshot]
@@ -85,4 +86,5 @@ class Views:
     evaluated_at: Callable[[], datetime]
     last_reload: Callable[[], LastReload | None] = lambda: None
     notes: Callable[[], tuple[str, ...]] = tuple
-    declare: Callable[[DeployRequest], bool] = lambda _request: False
+    declare: Callable[[DeclareRequest], bool] = lambda _request: False
+    on_refused_silence: Callable[[SilenceRefusal], None] = lambda _reason: None

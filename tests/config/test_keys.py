@@ -36,6 +36,7 @@ from monitor.config.schema import (
     HttpSdSchema,
     LoadSchema,
     LogSchema,
+    MaintenanceSchema,
     RootSchema,
     StateSchema,
     TargetSchema,
@@ -210,6 +211,7 @@ TABLES = {
                 "load": "{ share = 0.5 }",
                 "contract": '{ app_sql = ["app"] }',
                 "deploys": '{ max = "7m" }',
+                "maintenance": '{ m = { until = "2027-01-01T00:00:00Z" } }',
                 "derived": '{ d = { help = "h", value = "a", inputs = { a = "m" } } }',
             },
         ),
@@ -397,6 +399,21 @@ TABLES = {
         ),
         load=_load_below(TARGET + "[deploys]\n"),
         values_in=lambda config: [config.deploys],
+    ),
+    "maintenance.NAME": Table(
+        MaintenanceSchema,
+        samples=(
+            {
+                "at": '"Sun 02:00-04:00 UTC"',
+                "from": "2026-01-01T00:00:00Z",
+                "until": "2027-01-01T00:00:00+01:00",
+                "match": '{ plan = "pro", target = ["m*"] }',
+                "comment": '"c"',
+            },
+        ),
+        load=_load_below(TARGET + "[maintenance.x]\n"),
+        values_in=lambda config: list(config.maintenance),
+        derived=frozenset({"name"}),
     ),
     "derived.NAME": Table(
         DerivedSchema,

@@ -346,6 +346,7 @@ def test_a_silence_in_place_of_another_ends_that_one() -> None:
 def test_a_window_silences_what_it_is_about_for_as_long_as_it_is_open() -> None:
     window = MaintenanceWindow(
         "nightly",
+        (),
         (LabelPatterns("target", ("m*",)),),
         read_active_hours("Sun 12:02-12:04 UTC"),
         comment="backups",

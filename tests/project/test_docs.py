@@ -147,6 +147,7 @@ HEADINGS: dict[str, type[Schema]] = {
     "`[load]`": schema.LoadSchema,
     "`[log]`": schema.LogSchema,
     "`[deploys]`": schema.DeploysSchema,
+    "`[maintenance.NAME]`": schema.MaintenanceSchema,
     "`[derived.NAME]`": derived_schemas.DerivedSchema,
     "`inputs` of a derived value": derived_schemas.DerivedInputSchema,
     "Top of NAME.toml": query_schema.QuerySchema,

@@ -17,7 +17,7 @@ from typing import Any
 
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Transition
-from monitor.model.deploys import DeployRequest
+from monitor.model.declared import DeclareRequest
 from monitor.model.process_settings import Web
 from monitor.model.settings import Config
 from monitor.storage import State
@@ -63,17 +63,19 @@ class ServedState:
     notes: tuple[str, ...] = ()
     history_limits: list[int] = field(default_factory=list)
     past: State = field(default_factory=State)
-    declared: list[DeployRequest] = field(default_factory=list)
+    declared: list[DeclareRequest] = field(default_factory=list)
     is_recorded: bool = True
-    """Whether what is declared of a deployment is recorded in time."""
+    """Whether what is declared is recorded in time."""
+    refused_silences: list[str] = field(default_factory=list)
+    """Why."""
 
     def reload(self) -> str | None:
         """Count a reload; returns its error if it has one."""
         self.reloads += 1
         return self.reload_error
 
-    def declare(self, request: DeployRequest) -> bool:
-        """Keep what is declared of a deployment; returns whether it is recorded."""
+    def declare(self, request: DeclareRequest) -> bool:
+        """Keep what is declared; returns whether it is recorded."""
         self.declared.append(request)
         return self.is_recorded
 
@@ -101,6 +103,7 @@ class ServedState:
             last_reload=lambda: self.last_reload,
             notes=lambda: self.notes,
             declare=self.declare,
+            on_refused_silence=self.refused_silences.append,
         )
 
 

@@ -85,6 +85,7 @@ def config_schema() -> Json:
     properties["queries"] = _named(_partial(_query()))
     properties["rules"] = _named(_partial(_rule()))
     properties["derived"] = _named(_derived())
+    properties["maintenance"] = _named(_of(files.MaintenanceSchema))
     return {"$schema": DIALECT, "title": "token-monitor's config.toml", **root}
 
 

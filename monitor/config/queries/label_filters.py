@@ -30,6 +30,13 @@ def patterns_in(where: Where) -> tuple[LabelPatterns, ...]:
     )
 
 
+def wanted_values(where: Where, label: str) -> list[str]:
+    """Return which values of a label are wanted, as they are written; none where any is."""
+    given = where.get(label, [])
+    patterns = (given,) if isinstance(given, str) else tuple(given)
+    return LabelPatterns(label, patterns).wanted_patterns
+
+
 def patterns_fault(metric: Metric, name: str, patterns: list[str]) -> str | None:
     """Return why these cannot be patterns of a label, or None where they can."""
     for pattern in patterns:
