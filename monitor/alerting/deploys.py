@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert
+from monitor.model.counted_from import counted_since
 from monitor.model.deploys import (
     NO_HOLD,
     NOTHING_DECLARED,
@@ -32,6 +33,13 @@ from monitor.model.positions import last_cycle
 from monitor.model.results import Result, Success
 from monitor.model.settings import Config, Labels, Rule
 from monitor.model.wording import utc_second
+
+_STILL_READ: Final = (
+    "held by a deployment that is over, until all data was read after it"
+)
+_STILL_COUNTED: Final = (
+    "held by a deployment that is over, until nothing of before its end is counted"
+)
 
 
 def requested(deploys: Deploys, request: DeployRequest, now: datetime) -> DeployChanges:
@@ -150,13 +158,25 @@ def look_of(config: Config, snapshot: Snapshot, result: Result) -> DeployLook:
     """Return what declared deployments mean for the detectors that look at a result."""
     declared = snapshot.deploys_of(result.job.target.name)
     data_at = data_from(snapshot, result)
-    waiting: frozenset[str] = frozenset()
-    if declared.covers(data_at):
-        waiting = config.deploys.rules
+    waits = [
+        rule.name
+        for rule in result.job.query.rules
+        if rule.name in config.deploys.rules
+        if declared.covers(_counted_from(rule, result, data_at))
+    ]
     accepted_at = declared.accepted_at
     if accepted_at is None:
-        return DeployLook(waiting)
-    return DeployLook(waiting, accepted_at, data_at >= accepted_at)
+        return DeployLook(frozenset(waits))
+    is_after = data_at >= accepted_at
+    return DeployLook(frozenset(waits), accepted_at, is_after)
+
+
+def _counted_from(rule: Rule, result: Result, data_at: datetime) -> datetime:
+    """Return from when on was counted what a rule goes by, at the earliest; `data_at`: when that was read."""
+    since: datetime | None = None
+    if isinstance(result.outcome, Success):
+        since = counted_since(result.outcome.counted_from, rule.metric)
+    return min(data_at, since or data_at) - rule.reach
 
 
 def hold_of(
@@ -166,7 +186,9 @@ def hold_of(
     declared = snapshot.deploys_of(result.job.target.name)
     if rule.name not in config.deploys.rules:
         return NO_HOLD
-    if declared.covers(data_from(snapshot, result)):
+    # Of what one of its samples counts alone that one's alert waits.
+    data_at = data_from(snapshot, result) - rule.reach
+    if declared.covers(data_at):
         return DeployHold(is_open=True, text=_text_of(declared))
     ended = declared.ended
     if ended is None:
@@ -175,14 +197,24 @@ def hold_of(
     return DeployHold(ended_at=ended.at, text=f"{said}{because(ended.reason)}")
 
 
-def in_deploy(deploy: DeployHold, alert: Alert, *, is_at_once: bool) -> Alert:
-    """Return an alert as it waits for a deployment, if one goes on.
+def waiting(
+    deploy: DeployHold,
+    alert: Alert,
+    counted_from: datetime | None,
+    *,
+    is_at_once: bool,
+) -> Alert:
+    """Return an alert as it waits for a deployment, if one goes on, or if it was `counted_from` before its end.
 
     What fires goes on firing, and so does what takes its place at once (`is_at_once`).
     """
     may_wait = alert.is_pending() and not is_at_once
-    if deploy.is_open and may_wait:
+    if not may_wait:
+        return alert
+    if deploy.is_open:
         return replace(alert, is_in_deploy=True, deploy=deploy.text)
+    if deploy.is_still_counted(counted_from):
+        return replace(alert, is_in_deploy=True, deploy=_STILL_COUNTED)
     return alert
 
 
@@ -210,7 +242,7 @@ def _freed(deploy: DeployHold, alert: Alert) -> Alert:
 def _text_of(declared: TargetDeploys) -> str:
     if declared.under_way:
         return f"held by a deployment {declared.under_way[0].words}"
-    return "held by a deployment that is over, until all data was read after it"
+    return _STILL_READ
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from monitor.alerting.affected import Members
 from monitor.alerting.annotations import annotations_of
-from monitor.alerting.deploys import in_deploy, out_of_deploy
+from monitor.alerting.deploys import out_of_deploy, waiting
 from monitor.alerting.left import look_at_left
 from monitor.alerting.limits import within_limit
 from monitor.alerting.louder import as_loud_as_reached
@@ -102,10 +102,10 @@ def evaluate(
     after: dict[Labels, Alert] = {}
     transitions = [*missed.resolved, *left.resolved, *_superseded(risen, now)]
     for labels, sample in chosen.items():
-        alert = active.get(labels) or risen.successors.get(labels)
-        if alert is None:
-            alert = _begin(bound, labels, now=now, is_first=is_first)
-        alert = in_deploy(bound.deploy, alert, is_at_once=labels in risen.at_once)
+        known = active.get(labels) or risen.successors.get(labels)
+        alert = known or _begin(bound, labels, now=now, is_first=is_first)
+        since = success.counted_since(sample)
+        alert = waiting(bound.deploy, alert, since, is_at_once=labels in risen.at_once)
         seen = _seen(bound, alert, sample, success, count=len(found))
         seen = members.seen(seen, sample, counts_left.get(labels))
         reached = spoken.reached.get(labels, {})

@@ -31,6 +31,7 @@ from monitor.collector.cursor_samples import (
     CursorView,
     longest_window,
     samples_of_cursor,
+    windows_counted_from,
 )
 from monitor.collector.cursor_statements import Bounds, CursorStatements, first_rows
 from monitor.collector.cursor_windows import read_windows
@@ -320,5 +321,6 @@ def _findings(
         errors,
         warnings=tuple(statements.warnings),
         position=None if now is None else position,
+        counted_from=() if now is None else windows_counted_from(query.metrics, now),
     )
     return RunFindings(first_rows(run.shown, _SHOWN_ROWS), success)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from monitor.collector.cursor_memory import (
     first_minute,
@@ -16,6 +16,7 @@ from monitor.collector.cursor_memory import (
     window_sum,
 )
 from monitor.collector.cursor_rows import with_values_label
+from monitor.model.counted_from import CountedFrom
 from monitor.model.cursor_position import CursorMemory, CursorPosition, SeriesKey
 from monitor.model.results import Sample
 from monitor.model.settings import Labels, Metric, labels_of
@@ -49,6 +50,20 @@ def samples_of_cursor(metrics: Iterable[Metric], view: CursorView) -> list[Sampl
     for metric in metrics:
         samples.extend(_samples_of(metric, view))
     return samples
+
+
+def windows_counted_from(
+    metrics: Iterable[Metric], read_at: datetime
+) -> tuple[CountedFrom, ...]:
+    """Return from when on the windows of some metrics count that were read at an instant."""
+    counted: list[CountedFrom] = []
+    for metric in metrics:
+        for window in metric.windows:
+            labels = ((WINDOW_LABEL, window.name),) if window.name else ()
+            # Minutes are counted whole.
+            begins_at = read_at - window.length - timedelta(minutes=1)
+            counted.append(CountedFrom(metric.name, labels, begins_at))
+    return tuple(counted)
 
 
 def longest_window(

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from monitor.collector.cursor_samples import windows_counted_from
 from monitor.collector.fetching import fetch_past_a_lock
 from monitor.collector.findings import RunFindings
 from monitor.collector.samples import samples_of
@@ -37,14 +38,18 @@ def read_windows(
         raise QueryError(Reason.QUERY_ERROR, f"cannot read forward: {reason}")
     last = start.windows
     if last is not None and now is not None and _is_fresh(last, now):
-        return _as_before(start, replace(last, reason=reason))
+        return _as_before(query, start, replace(last, reason=reason))
     windowed = _windowed(query)
     rows, samples = _read(windowed, session)
     success = Success(samples, len(rows.rows), warnings=rows.warnings)
     if now is not None:
         values = tuple(((one.metric, one.labels), one.value) for one in samples)
         read = WindowRead(reason, now, values)
-        success = replace(success, position=replace(start, windows=read))
+        success = replace(
+            success,
+            position=replace(start, windows=read),
+            counted_from=windows_counted_from(query.metrics, now),
+        )
     return RunFindings(rows, success)
 
 
@@ -52,12 +57,14 @@ def _is_fresh(last: WindowRead, now: datetime) -> bool:
     return timedelta(0) <= now - last.read_at < READ_EVERY
 
 
-def _as_before(start: CursorPosition, last: WindowRead) -> RunFindings:
+def _as_before(query: Query, start: CursorPosition, last: WindowRead) -> RunFindings:
     samples = tuple(
         Sample(metric, labels, value) for (metric, labels), value in last.values
     )
     position = replace(start, windows=last)
-    return RunFindings(Rows((), ()), Success(samples, 0, position=position))
+    counted = windows_counted_from(query.metrics, last.read_at)
+    success = Success(samples, 0, position=position, counted_from=counted)
+    return RunFindings(Rows((), ()), success)
 
 
 def _windowed(query: Query) -> Query:

@@ -15,7 +15,7 @@ from monitor.collector.fetching import MIN_TRY_SECONDS
 from monitor.collector.findings import RunFindings
 from monitor.collector.ledger_statements import LedgerStatements
 from monitor.database import Session
-from monitor.detection.ledger import compare
+from monitor.detection.ledger import compare, times_of
 from monitor.detection.ledger_examples import examples_of
 from monitor.detection.ledger_facts import values_of
 from monitor.detection.ledger_rows import (
@@ -26,6 +26,8 @@ from monitor.detection.ledger_rows import (
     rows_since,
     take_rows,
 )
+from monitor.detection.ledger_since import counted_since
+from monitor.model.counted_from import CountedFrom
 from monitor.model.errors import QueryError
 from monitor.model.ledger import (
     ALL_USERS,
@@ -167,8 +169,25 @@ class _LedgerRun:
             errors,
             silent=_ABOUT_NOTHING if is_young or position.unfit else (),
             position=position,
+            counted_from=tuple(self._counted_from(memory)),
         )
         return RunFindings(self.shown, success)
+
+    def _counted_from(self, memory: LedgerMemory) -> Iterable[CountedFrom]:
+        """Yield from when on was counted what is told.
+
+        A look finds it when no call can be under way any more: one look sees that a worth is another one, and one
+        that it stood for as long.
+        """
+        times = times_of(memory, memory.looked_at, settings_of(self.walk))
+        looks = 2 * self.query.schedule.period
+        origin = memory.origin - timedelta(seconds=times.longest) - looks
+        for metric in self.query.metrics:
+            if metric.of_ledger is not None:
+                since = counted_since(metric.of_ledger, memory)
+                for labels, at in since.items():
+                    counted_at = origin + timedelta(seconds=at)
+                    yield CountedFrom(metric.name, labels, counted_at)
 
     def _taken(
         self,

@@ -58,7 +58,7 @@ TOLD_KINDS: Final = (
     *_DIRECTIONS,
 )
 """What a drift is told as."""
-_NOT_OF_CALLS: Final = (
+_NOTOF_CALLS: Final = (
     DriftKind.ABOVE_LIMIT,
     DriftKind.CREDIT,
     DriftKind.CLEARED,
@@ -67,10 +67,10 @@ _NOT_OF_CALLS: Final = (
 _APART: Final = MappingProxyType(
     {
         **dict.fromkeys(_TOLD_SECONDS, _OVERWRITTEN),
-        **dict(zip(_NOT_OF_CALLS, _NOT_OF_CALLS, strict=True)),
+        **dict(zip(_NOTOF_CALLS, _NOTOF_CALLS, strict=True)),
     }
 )
-_OF_CALLS: Final = (DriftKind.UNDEDUCTED, DriftKind.DOUBLE, DriftKind.SIGN)
+OF_CALLS: Final = (DriftKind.UNDEDUCTED, DriftKind.DOUBLE, DriftKind.SIGN)
 """Just as large as calls: nobody changes a balance by hand so."""
 
 
@@ -143,8 +143,11 @@ def ongoing_drifts(memory: LedgerMemory) -> tuple[OngoingDrift, ...]:
 
 def _next(drift: OngoingDrift, group: _Group) -> OngoingDrift | None:
     """Return a drift after a look; None where there is none, or none any more."""
+    if not group.is_going_on:
+        # Nor is one taken up again that is over: what comes slowly is remembered for hours.
+        return None
     if drift.kind is not None:
-        return drift if group.is_going_on else None
+        return drift
     kind = group.slow_kind
     if group.is_several(MIN_EVENTS, MIN_USERS):
         waited_seconds = group.at - drift.found_at
@@ -191,7 +194,7 @@ class _Group:
     @property
     def slow_kind(self) -> DriftKind | None:
         """Return the kind of a fault of few calls; None where there is none."""
-        for kind in _OF_CALLS:
+        for kind in OF_CALLS:
             if _is_several(self._of_kind[kind], MIN_SLOW_EVENTS, MIN_SLOW_USERS):
                 return kind
         return None

@@ -51,6 +51,12 @@ class SettleTimes:
         return FRESH_SETTLES * self.quiet * (self.busy == math.inf)
 
     @property
+    def longest(self) -> float:
+        """Return how long a worth must stand at most, as far as there is a limit."""
+        waits = (self.quiet, self.gain, self.busy)
+        return max(filter(math.isfinite, waits))
+
+    @property
     def lost(self) -> float:
         """Return after how long a level that was left is given up."""
         return LOST_SETTLES * self.quiet

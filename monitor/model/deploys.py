@@ -165,6 +165,12 @@ class DeployHold:
     text: str = ""
     """What alerts say of it."""
 
+    def is_still_counted(self, counted_from: datetime | None) -> bool:
+        """Return whether what is counted from an instant on has something of before the end in it."""
+        if self.ended_at is None or counted_from is None:
+            return False
+        return counted_from < self.ended_at
+
 
 NO_HOLD = DeployHold()
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from monitor.model.blocked import Blocked as Blocked
+from monitor.model.counted_from import CountedFrom, counted_since
 from monitor.model.deferral import Deferred
 from monitor.model.errors import Reason, message_with_excerpt
 from monitor.model.for_each import FailedItem, ItemOutcomes
@@ -200,6 +201,8 @@ class Success:
     """Of which series the detector of a rule cannot tell yet, by the rule's name."""
     items: ItemOutcomes | None = None
     """Of a query that is asked for each of some items: what became of them."""
+    counted_from: tuple[CountedFrom, ...] = ()
+    """From when on was counted what tells of more than the moment."""
 
     @property
     def why_no_data(self) -> tuple[str, str]:
@@ -236,6 +239,10 @@ class Success:
         if any(set(unknown) <= set(labels) for unknown in self.silent):
             return True
         return any(bound.covers(metric, labels) for bound in self.lower_bounds)
+
+    def counted_since(self, sample: Sample) -> datetime | None:
+        """Return from when on was counted what a sample of it says; None: it says how it was at the moment."""
+        return counted_since(self.counted_from, sample.metric, sample.labels)
 
     def unsaid_of(self, metric: str) -> list[Labels]:
         """Return the labels of samples of a metric about which it says nothing, or not all."""

@@ -143,6 +143,13 @@ class Rule:
         return all(one.fits(values.get(one.label, "")) for one in self.patterns)
 
     @property
+    def reach(self) -> timedelta:
+        """Return how far back of each sample it looks: of a rate over a while as far as that."""
+        if isinstance(self.detector, RateDetector):
+            return self.detector.over
+        return timedelta(0)
+
+    @property
     def knows_past(self) -> bool:
         """Return whether it compares with what was there before, which a deployment may change on purpose."""
         return self.detector is not None and self.detector.knows_past

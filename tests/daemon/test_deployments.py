@@ -10,11 +10,12 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.alerting.deploys import data_from
+from monitor.alerting.deploys import data_from, hold_of, look_of
 from monitor.alerting.shown import DEPLOYMENT, shown_annotations
 from monitor.daemon.messages import Declare, DeployFile, NewConfig
 from monitor.model.alerts import Alert, Change
 from monitor.model.conditions import Condition
+from monitor.model.counted_from import CountedFrom
 from monitor.model.deploys import (
     BeginDeploy,
     DeployRequest,
@@ -22,10 +23,15 @@ from monitor.model.deploys import (
     DeploySource,
     EndDeploy,
 )
-from monitor.model.detectors import ChangeDetector, NewDetector
+from monitor.model.detectors import (
+    ChangeDetector,
+    NewDetector,
+    RateDetector,
+    RateUnit,
+)
 from monitor.model.positions import SweepPosition
 from monitor.model.results import Success
-from monitor.model.settings import Config, Metric
+from monitor.model.settings import Config, Metric, labels_of
 from monitor.model.sweeps import Cycle
 from monitor.storage import State
 from tests.support.harness import (
@@ -475,3 +481,100 @@ def test_nothing_that_does_not_wait_is_touched_and_what_remains_fires_once(
     assert about_usage(deployed) == about_usage(quiet)
     for one in (deployed, quiet):
         one.state.close()
+
+
+# what was counted from before its end
+
+
+def counted(one: Harness, **minutes: float) -> Success:
+    """Make a result that finds something of each plan, which was counted for so many minutes."""
+    found = balances(**dict.fromkeys(minutes, 3.0))
+    since: list[CountedFrom] = []
+    for plan, count in minutes.items():
+        labels = labels_of({"plan": plan})
+        since.append(CountedFrom("token_subscribers", labels, one.at - count * MINUTE))
+    return replace(found, counted_from=tuple(since))
+
+
+def states(one: Harness) -> dict[str, str]:
+    """Return each alert's state by its plan, with what it says of the deployment."""
+    return {
+        alert.label("plan"): f"{alert.state} {alert.deploy}".strip()
+        for alert in one.pipeline.active_alerts()
+        if alert.name == "TokenBalances"
+    }
+
+
+STILL_COUNTED = "pending held by a deployment that is over, until nothing of before its end is counted"
+REMAINED = "firing remained after the deployment that ended at 2026-03-01 12:01:00 UTC (release 5)"
+
+
+def after_a_deployment(config: Config) -> Harness:
+    """Return a harness a minute after a deployment ended at 12:01."""
+    one = Harness(config)
+    begin(one)
+    one.at += MINUTE
+    end(one)
+    one.at += MINUTE
+    return one
+
+
+def test_what_was_counted_from_before_the_end_waits_until_none_of_it_is() -> None:
+    one = after_a_deployment(watched())
+    seen = []
+    for minutes in (2, 3, 3, 3):
+        one.run("balances", counted(one, pro=minutes))
+        seen.append(states(one)["pro"])
+        one.at += MINUTE
+    assert seen == [STILL_COUNTED, STILL_COUNTED, REMAINED, REMAINED]
+    assert one.posted() == ["TokenBalances firing"]
+
+
+def test_what_is_counted_no_more_by_then_was_never_told() -> None:
+    one = after_a_deployment(watched())
+    one.run("balances", counted(one, pro=2))
+    one.at += MINUTE
+    one.run("balances", balances(pro=0))
+    one.tick()
+    assert states(one) == {}
+    assert one.posted() == []
+
+
+def test_each_alert_waits_for_what_its_own_sample_counts() -> None:
+    one = after_a_deployment(watched())
+    one.run("balances", counted(one, pro=2, free=1))
+    assert states(one) == {"pro": STILL_COUNTED, "free": "firing"}
+
+
+def test_it_waits_over_a_restart_and_what_fired_before_goes_on() -> None:
+    one = Harness(watched())
+    one.run("balances", counted(one, free=60))
+    begin(one)
+    one.at += MINUTE
+    end(one)
+    one.at += MINUTE
+    again = one.restarted(MINUTE)
+    again.run("balances", counted(again, pro=3, free=60))
+    assert states(again) == {"pro": STILL_COUNTED, "free": "firing"}
+
+
+def test_a_rate_over_a_while_waits_until_that_lies_behind_the_end() -> None:
+    rate = RateDetector(RateUnit.INCREASE, 5 * MINUTE)
+    config = watched()
+    rule = replace(BALANCES.rules[0], detector=rate)
+    one = after_a_deployment(config)
+    for minutes, is_open in ((0, True), (3, True), (4, False)):
+        late = replace(one.result("balances", balances(pro=3)))
+        late = replace(late, scheduled_at=one.at + minutes * MINUTE)
+        hold = hold_of(config, one.pipeline.snapshot, rule, late)
+        assert hold.is_open is is_open
+
+
+def test_detectors_learn_nothing_of_what_was_counted_before_the_end() -> None:
+    config = watched()
+    one = after_a_deployment(config)
+    looks = []
+    for minutes in (2, 1):
+        result = one.result("balances", counted(one, pro=minutes))
+        looks.append(look_of(config, one.pipeline.snapshot, result).waiting)
+    assert looks == [{"TokenBalances"}, set()]

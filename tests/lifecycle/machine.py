@@ -14,6 +14,7 @@ from monitor.daemon.maintenance import ALIVE
 from monitor.daemon.messages import Declare, NewConfig
 from monitor.model.alerts import Alert, AlertState, Delivery, Notification, Transition
 from monitor.model.conditions import Condition
+from monitor.model.counted_from import CountedFrom
 from monitor.model.deploys import BeginDeploy, DeploySettings, EndDeploy
 from monitor.model.errors import Reason
 from monitor.model.results import CANCELLED, Failure, Outcome, Result, Sample, Success
@@ -259,14 +260,19 @@ class Twins:
         *,
         late: int = 0,
         is_old_job: bool = False,
+        counted: int = 0,
     ) -> None:
-        """Let a run of `balances` end well."""
+        """Let a run of `balances` end well, which may have counted for so many seconds."""
+        counted_from: tuple[CountedFrom, ...] = ()
+        if counted:
+            at = self.now - timedelta(seconds=counted)
+            counted_from = (CountedFrom("token_subscribers", (), at),)
         samples = tuple(
             Sample("token_subscribers", labels_of({"plan": p}), v) for p, v in plans
         )
         self._ran(
             "balances",
-            Success(samples, len(samples)),
+            Success(samples, len(samples), counted_from=counted_from),
             plans,
             late=late,
             is_old_job=is_old_job,
@@ -540,8 +546,16 @@ class Twins:
             self.entered_at = at
         if outcome is REFUSED:
             self.model.no_connection(query, at=at, now=self.now)
-        elif data is not None:
-            self.model.data(query, data, at=at, now=self.now, entered_at=entered_at)
+        elif isinstance(outcome, Success) and data is not None:
+            counted = [one.at for one in outcome.counted_from]
+            self.model.data(
+                query,
+                data,
+                at=at,
+                now=self.now,
+                entered_at=entered_at,
+                counted_from=min(counted, default=None),
+            )
         else:
             self.model.no_data(query, is_lost=outcome is LOST, at=at, now=self.now)
 

@@ -173,6 +173,8 @@ class Model:
     """When the deployment that goes on ends by itself."""
     deploy_ended: datetime | None = None
     """When the last one ended."""
+    counted_from: datetime | None = None
+    """From when on was counted what the result says that is being judged."""
     looked_at: datetime | None = None
     """When it was last looked which rules are judged at the hour, to mute others."""
 
@@ -184,11 +186,14 @@ class Model:
         at: datetime,
         now: datetime,
         entered_at: datetime | None = None,
+        counted_from: datetime | None = None,
     ) -> None:
         """A run succeeded: it finds what it finds, and nothing else.
 
-        It may have done so on a connection from before, since it was refused a new one.
+        It may have done so on a connection from before, since it was refused a new one. What it says may have
+        been counted for longer than it ran.
         """
+        self.counted_from = counted_from
         if query not in self.rules:
             return
         if entered_at is not None:
@@ -484,7 +489,8 @@ class Model:
 
     def _meets_deployment(self, rule: Judged, life: Life, at: datetime) -> None:
         """What would fire waits for its end; what fires, or takes the place of what did, does not."""
-        waits = rule.waits_for_deploys and self._is_of_deployment(at)
+        counted_from = min(at, self.counted_from or at)
+        waits = rule.waits_for_deploys and self._is_of_deployment(counted_from)
         if waits and life.fired_at is None and not life.is_told_at_once:
             life.is_in_deploy = True
 

@@ -133,11 +133,11 @@ class Histories(RuleBasedStateMachine):
         self.twins.deploy_begins(seconds)
         self._series(before)
 
-    @rule(passed=SHORT, after=SERIES)
-    def deployment_ends(self, passed: int, after: list[float]) -> None:
+    @rule(passed=SHORT, after=SERIES, counted=st.sampled_from([0, 59, 60, 120]))
+    def deployment_ends(self, passed: int, after: list[float], counted: int) -> None:
         self.twins.wait(passed)
         self.twins.deploy_ends()
-        self._series(after)
+        self._series(after, counted=counted)
 
     @rule(passed=LONG, ticks=st.booleans())
     def nothing_happens(self, passed: int, ticks: bool) -> None:
@@ -189,10 +189,10 @@ class Histories(RuleBasedStateMachine):
         self.twins.receiver(is_up=is_up)
         self.twins.compare()
 
-    def _series(self, values: list[float]) -> None:
+    def _series(self, values: list[float], *, counted: int = 0) -> None:
         for value in values:
             self.twins.wait(60)
-            self.twins.balances([("pro", value)])
+            self.twins.balances([("pro", value)], counted=counted)
             self.twins.compare()
 
     def _apply(self, passed: int, changed: Settings, *, is_restart: bool) -> None:

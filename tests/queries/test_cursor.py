@@ -100,6 +100,18 @@ class Reader:
         """Return how many rows are counted."""
         return sum(self.series("token_usage_events_total").values())
 
+    def counted_for(self, metric: str) -> dict[str, int]:
+        """Return for how many minutes was counted what each window of a metric says, as of now."""
+        assert self.found is not None
+        success = self.found.success
+        counted: dict[str, int] = {}
+        for sample in success.samples:
+            since = success.counted_since(sample)
+            if sample.metric == metric and since is not None:
+                window = dict(sample.labels)["window"]
+                counted[window] = round((self.now - since) / timedelta(minutes=1))
+        return counted
+
     def value(self, metric: str) -> float:
         """Return the one sample of a metric."""
         (value,) = self.series(metric).values()
@@ -558,6 +570,18 @@ def test_a_look_reads_the_last_hour_and_keeps_nothing(history: Bench) -> None:
     assert len(found.rows.rows) <= 20
 
 
+def test_each_window_says_from_when_on_it_counts_and_a_total_does_not(
+    history: Bench,
+) -> None:
+    insert(history, "rewrite")
+    one = reader(history).run()
+    assert one.counted_for("token_usage_recent_events") == WINDOWS
+    assert one.counted_for("token_usage_events_total") == {}
+
+
+WINDOWS = {"5m": 5 + 1, "1h": 60 + 1, "24h": 24 * 60 + 1}
+"""Minutes are counted whole."""
+
 _UNFIT = {
     "no column": (
         "ALTER TABLE token_usage_history CHANGE id nr BIGINT AUTO_INCREMENT",
@@ -602,7 +626,9 @@ def test_where_the_column_cannot_serve_the_windows_are_read_by_time(
     assert one.position.windows.reason == reason
     # what was read is good for five minutes: it may have cost a pass over the table
     before = one.found
+    assert one.counted_for("token_usage_recent_events") == WINDOWS
     one.run()
+    assert one.counted_for("token_usage_recent_events")["5m"] == 5 + 1 + 1
     assert before is not None
     assert one.found is not None
     assert one.found.success.row_count == 0

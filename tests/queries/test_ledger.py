@@ -156,6 +156,29 @@ def test_what_is_taken_off_otherwise_is_told_as_what_it_is_with_its_users(
     assert {row["tokens"] for row in rows} == {300 - taken}
 
 
+def test_what_is_told_counts_from_before_it_happened_and_anew_while_it_goes_on(
+    tokens: Bench,
+) -> None:
+    looks = Looks(tokens)
+    looks.look(6)
+    happened_at = looks.now
+    use(tokens, 5, 6, 7, 8, 9, taken=600)
+    found = looks.look(4)
+    drift = [one for one in found.samples if one.metric == "token_ledger_drift_events"]
+    (told,) = [one for one in drift if one.value]
+    counted_from = found.counted_since(told)
+    assert counted_from is not None
+    assert timedelta(0) <= happened_at - counted_from < timedelta(minutes=5)
+    assert found.counted_since(drift[-1]) is None
+
+    ended_at = looks.now
+    looks.look(10)
+    use(tokens, 15, 16, 17, 18, 19, taken=600)
+    counted_from = looks.look(4).counted_since(told)
+    assert counted_from is not None
+    assert counted_from > ended_at
+
+
 def test_what_is_taken_off_and_never_logged_is_told_by_its_name_and_keeps_it(
     tokens: Bench,
 ) -> None:
