@@ -23,6 +23,18 @@ class ServiceAnswer:
     """May repeat secrets of what was sent, so it is only looked at, never shown."""
     retry_after: str | None = None
 
+    @property
+    def is_object(self) -> bool:
+        """Return whether it seems to be an object in JSON."""
+        beginning = self.text.lstrip()[:1]
+        return beginning == "{"
+
+    @property
+    def is_page(self) -> bool:
+        """Return whether it seems to be a web page."""
+        beginning = self.text.lstrip()[:1]
+        return beginning == "<"
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerRules:
@@ -37,6 +49,8 @@ class AnswerRules:
     """Statuses that mean the address or the channel, beside those that always do."""
     fixable_words: tuple[str, ...] = ()
     """Words, in small letters, by which a refusal means what the receiver is set up with, not the message."""
+    gone: frozenset[int] = frozenset()
+    """Statuses that say, with an object in JSON, that what a request would end is not there: it is done."""
     retry_after: tuple[str, ...] = ()
     """The names that lead to the seconds to wait in the JSON of its body."""
 
@@ -52,6 +66,8 @@ def require_taken(
     status = answer.status
     if 200 <= status < 300:
         _require_from_service(answer, rules)
+        return
+    if status in rules.gone and answer.is_object:
         return
     if 300 <= status < 400:
         raise DeliveryError(
@@ -72,7 +88,7 @@ def _require_from_service(answer: ServiceAnswer, rules: AnswerRules) -> None:
     if status not in rules.taken:
         codes = ", ".join(str(code) for code in sorted(rules.taken))
         fault = f"where {rules.service} says {codes}"
-    elif answer.text.lstrip().startswith("<") and not rules.is_page_taken:
+    elif answer.is_page and not rules.is_page_taken:
         fault = f"a web page, which is not an answer of {rules.service}"
     if fault:
         raise DeliveryError(

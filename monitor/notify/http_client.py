@@ -75,11 +75,13 @@ class HttpClient:
         now: datetime,
         secrets: Iterable[str] = (),
         seconds: float | None = None,
+        rules: AnswerRules | None = None,
     ) -> int:
         """Return the status when the receiver took it, else raise DeliveryError.
 
         `secrets` of the body are not repeated in errors; `seconds` is less than the timeout where one
-        attempt takes several requests. `now` is what a date in Retry-After is compared with.
+        attempt takes several requests. `now` is what a date in Retry-After is compared with. `rules`: where the
+        service's answer to this one means something else than usual.
         """
         url = _parsed(address)
         given = _with_auth(url, headers)
@@ -92,9 +94,8 @@ class HttpClient:
         seconds_left = max(deadline - time.monotonic(), 0.1)
         text = self._text(answer, min(_BODY_SECONDS, seconds_left))
         parts = {*parts_of(address), *parts_of(url.url), *in_headers(given)}
-        self._require_taken(
-            answer, text, without_secrets(text, secrets, parts=parts), now
-        )
+        shown = without_secrets(text, secrets, parts=parts)
+        self._require_taken(answer, text, shown, now, rules)
         return answer.status
 
     def fetch(
@@ -162,10 +163,15 @@ class HttpClient:
             return self._connected(url)[0].exchange(url.request_uri, body, headers)
 
     def _require_taken(
-        self, answer: http.client.HTTPResponse, text: str, shown: str, now: datetime
+        self,
+        answer: http.client.HTTPResponse,
+        text: str,
+        shown: str,
+        now: datetime,
+        rules: AnswerRules | None = None,
     ) -> None:
         came = ServiceAnswer(answer.status, text, answer.getheader("Retry-After"))
-        require_taken(came, shown, self._rules, now)
+        require_taken(came, shown, rules or self._rules, now)
 
     def _require_whole(self, answer: http.client.HTTPResponse) -> None:
         # http.client takes the end of the connection for the end of the headers.

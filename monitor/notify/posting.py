@@ -26,6 +26,8 @@ class Post:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """What an answer may repeat of it and nobody may read, beside parts of the address and of headers."""
+    rules: AnswerRules | None = None
+    """What answers to it mean, where that is not what they always mean."""
 
 
 class PostingSender(ABC):
@@ -60,6 +62,7 @@ class PostingSender(ABC):
             now=now,
             secrets=post.secrets,
             seconds=seconds,
+            rules=post.rules,
         )
 
 

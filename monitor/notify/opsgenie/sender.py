@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
 
-from monitor.model.alerts import Notification
+from monitor.model.alerts import Alert, Notification
 from monitor.notify.answers import AnswerRules
 from monitor.notify.context import SenderContext
 from monitor.notify.encoding import as_json
@@ -12,6 +14,9 @@ from monitor.notify.opsgenie.request import request_of
 from monitor.notify.opsgenie.settings import AlertApiSettings
 from monitor.notify.posting import PerAlertSender, Post
 from monitor.notify.secrets import read_secret
+
+SURE_ATTEMPTS: Final = 3
+"""After so many attempts what is not there is not about to come."""
 
 
 class OpsgenieSender(PerAlertSender):
@@ -38,4 +43,15 @@ class OpsgenieSender(PerAlertSender):
                 url=self._settings.url,
                 external_url=self._external_url,
             )
-            yield Post(address, as_json(body), headers, (key,))
+            rules = self._rules_for(alert, notification)
+            yield Post(address, as_json(body), headers, (key,), rules)
+
+    def _rules_for(self, alert: Alert, notification: Notification) -> AnswerRules:
+        """Return what answers mean: that there is no such alert is all that a close needs.
+
+        Somebody may have deleted it. Not at the first answers: alerts are created some time after the 202.
+        """
+        is_sure = notification.attempts >= SURE_ATTEMPTS
+        if alert.is_over() and is_sure:
+            return replace(self.rules, gone=frozenset({404}))
+        return self.rules

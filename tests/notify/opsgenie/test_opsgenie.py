@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.model.alerts import AlertState
+from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Severity
 from tests.notify.delivering import failure_of, notification, sending
-from tests.notify.far_end import START, Request, alert, status
+from tests.notify.far_end import START, Answer, Request, alert, status
 from tests.notify.services import SERVICES
 
 SERVICE = SERVICES["opsgenie"]
@@ -74,3 +74,41 @@ def test_one_that_is_refused_for_good_takes_no_other_with_it(tmp_path: Path) -> 
         assert len(server.requests) == 3
     assert (error.reason, error.recoverable) == ("http_422", False)
     assert error.message == "1 of 3 alerts: HTTP 422: bad"
+
+
+NO_ALERT = status(404, body=b'{"message": "Alert does not exist", "took": 0.01}')
+OVER = alert(state=AlertState.RESOLVED)
+
+
+@pytest.mark.parametrize("kind", ["opsgenie", "jira"])
+def test_what_was_deleted_there_needs_no_close(kind: str, tmp_path: Path) -> None:
+    service = SERVICES[kind]
+    gone = notification("r", OVER, alert("b", state=AlertState.RESOLVED), attempts=3)
+    with (
+        service.stub(NO_ALERT) as server,
+        sending(service.receiver(server.url, tmp_path)) as sender,
+    ):
+        sender.send(gone, START)
+        assert [one.path.split("/")[-1] for one in server.requests] == [
+            "close?identifierType=alias"
+        ] * 2
+
+
+@pytest.mark.parametrize(
+    ("one", "attempts", "answer"),
+    [
+        pytest.param(OVER, 2, NO_ALERT, id="it may be about to be created"),
+        pytest.param(alert(), 9, NO_ALERT, id="what opens is not refused by that"),
+        pytest.param(OVER, 9, status(404), id="that is no answer of the service"),
+        pytest.param(OVER, 9, status(404, body=b"<html>"), id="nor is a web page"),
+    ],
+)
+def test_any_other_404_is_one_of_the_address_and_tried_again(
+    one: Alert, attempts: int, answer: Answer, tmp_path: Path
+) -> None:
+    with (
+        SERVICE.stub(answer) as server,
+        sending(SERVICE.receiver(server.url, tmp_path)) as sender,
+    ):
+        error = failure_of(sender, notification("r", one, attempts=attempts))
+    assert (error.reason, error.recoverable) == ("http_404", True)
