@@ -24,6 +24,7 @@ from monitor.web.page import page_of
 from monitor.web.page_filter import page_filter
 from monitor.web.page_template import PageTemplate
 from monitor.web.pages import DetailPages
+from monitor.web.runbook_page import runbook_page_of
 from monitor.web.silence_answers import SilenceAnswers
 from monitor.web.views import Scene, Views
 
@@ -35,6 +36,7 @@ _MAX_HISTORY = 10_000
 _RULE_TYPES = ("alert", "record")
 _CACHED = {"cache-control": "max-age=86400"}
 """A day; the address of what is cached has a hash of its content in it."""
+_BY_ACCEPT = {"vary": "accept"}
 
 
 class Answers:
@@ -104,12 +106,16 @@ class Answers:
         """Return the page's script, which renews it; its address changes with its content."""
         return Response(self._script, media_type="text/javascript", headers=_CACHED)
 
-    async def runbook(self, request: Request) -> Response:
-        """Return a shipped runbook as text, which no browser takes for anything else."""
+    def runbook(self, request: Request) -> Response:
+        """Return a shipped runbook: a page for who asks for HTML, as browsers do, else its text."""
         text = self._runbooks.get(request.path_params["name"])
         if text is None:
             return PlainTextResponse("no such runbook\n", 404)
-        return PlainTextResponse(text)
+        if "text/html" not in request.headers.get("accept", ""):
+            return PlainTextResponse(text, headers=_BY_ACCEPT)
+        page = runbook_page_of(text, self._runbooks)
+        html = self._template.render("runbook", page, root="../")
+        return Response(html, media_type="text/html", headers=_BY_ACCEPT)
 
     async def targets(self, request: Request) -> Response:
         """Return each target as one that a Prometheus scrapes by itself, in the format of its http_sd."""

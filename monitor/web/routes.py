@@ -114,7 +114,7 @@ ENDPOINTS = (
     Endpoint("/history", _in_thread(Answers.history_page)),
     Endpoint("/static/page.css", _at_once(Answers.style)),
     Endpoint("/static/page.js", _at_once(Answers.script)),
-    Endpoint("/runbooks/{name}", _at_once(Answers.runbook)),
+    Endpoint("/runbooks/{name}", _in_thread(Answers.runbook)),
     Endpoint(METRICS_PATH, _scrapes),
     Endpoint("/-/healthy", _at_once(Answers.healthy), is_open=True),
     Endpoint("/-/ready", _at_once(Answers.ready), is_open=True),
