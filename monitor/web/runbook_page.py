@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _ENDING = ".md"
+_ENDS_OF_LINK = ("link_open", "link_close")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,7 @@ def runbook_page_of(text: str, names: Collection[str]) -> RunbookPage:
     tokens = reader.parse(text)
     headline, rest = _without_headline(tokens)
     for token in rest:
-        if token.children:
-            token.children = _with_own_links(token.children, names)
+        _lead_to_what_is_served(token.children or (), names)
     html = reader.renderer.render(rest, reader.options, {})
     # What the renderer wrote is escaped.
     return RunbookPage(headline, Markup(html))  # noqa: S704
@@ -47,24 +47,22 @@ def _without_headline(tokens: Sequence[Token]) -> tuple[str, list[Token]]:
     return words.content, rest
 
 
-def _with_own_links(tokens: Sequence[Token], names: Collection[str]) -> list[Token]:
-    """Return the words of a paragraph with links to what is served here; of others only the words."""
-    kept: list[Token] = []
-    is_dropped = False
+def _lead_to_what_is_served(tokens: Sequence[Token], names: Collection[str]) -> None:
+    """Have the links of a paragraph lead to what is served here; of others only the words stay."""
+    is_hidden = False
     for token in tokens:
         if token.type == "link_open":
             address = _served_address(str(token.attrs["href"]), names)
-            is_dropped = address is None
-            token.attrs["href"] = address or ""
-        if not (is_dropped and token.type in ("link_open", "link_close")):
-            kept.append(token)
-    return kept
+            is_hidden = not address
+            token.attrs["href"] = address
+        if token.type in _ENDS_OF_LINK:
+            token.hidden = is_hidden
 
 
-def _served_address(address: str, names: Collection[str]) -> str | None:
-    """Return where a link of a runbook leads here; None where to a file that is not served."""
+def _served_address(address: str, names: Collection[str]) -> str:
+    """Return where a link of a runbook leads here; nothing where to a file that is not served."""
     if address.startswith(("https://", "http://")):
         return address
     # Headings have no anchors here: the page is short.
     name = address.partition("#")[0].removesuffix(_ENDING)
-    return name if name in names else None
+    return name if name in names else ""
