@@ -22,6 +22,7 @@ from monitor.alerting.severity import (
     without_severity,
 )
 from monitor.alerting.shown import LEFT
+from monitor.alerting.unfound import look_at_unfound
 from monitor.model.alerts import Alert, AlertState, Change, Transition
 from monitor.model.errors import SampleError
 from monitor.model.results import EvidenceRow, Sample, Success
@@ -36,14 +37,6 @@ class Evaluation:
     transitions: tuple[Transition, ...]
     left_out: int = 0
     """How many findings are no alerts, since the rule has as many as it may have."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Unfound:
-    """What becomes of the alerts that a run did not find."""
-
-    kept: dict[Labels, Alert]
-    resolved: list[Transition]
 
 
 def matching(rule: Rule, samples: Iterable[Sample]) -> tuple[Sample, ...]:
@@ -91,7 +84,7 @@ def evaluate(
     risen = with_risen(spoken.found, active)
     found, active = dict(risen.found), risen.rest_of(active)
     left = look_at_left(rule, active, found, success, now=now)
-    missed = _miss(bound, left.rest_of(active), found, success, now=now)
+    missed = look_at_unfound(bound, left.rest_of(active), found, success, now=now)
     # A label that is new at every run would make alerts without end: docs/adr/0020.
     room = rule.max_alerts - len(missed.kept) - len(left.kept)
     chosen = within_limit(found, {**active, **risen.successors}, room=room)
@@ -220,7 +213,9 @@ def _seen(
     bound: BoundRule, alert: Alert, sample: Sample, success: Success, *, count: int
 ) -> Alert:
     """Return an alert as a run that finds it leaves it."""
-    rule = bound.rule
+    rule, learned_from = bound.rule, None
+    if rule.name in success.learning:
+        learned_from = success.learning[rule.name].began_at
     return replace(
         alert,
         scope=bound.scope,
@@ -228,6 +223,7 @@ def _seen(
         annotations=annotations_of(bound, alert, sample, count=count),
         evidence=_evidence_of(rule, alert, sample, success),
         peak=rule.condition.worst(alert.peak, sample.value),
+        learned_from=learned_from,
         keep_since=None,
         held=False,
         muted_by=None,
@@ -254,49 +250,6 @@ def _advance(
     return alert, Change.PENDING if is_new else None
 
 
-def _miss(
-    bound: BoundRule,
-    active: Mapping[Labels, Alert],
-    found: Mapping[Labels, Sample],
-    success: Success,
-    *,
-    now: datetime,
-) -> _Unfound:
-    """Keep or resolve what fired and was not found; what was only pending is dropped silently.
-
-    What the run says nothing about is held, pending or firing.
-    """
-    unfound = {labels: alert for labels, alert in active.items() if labels not in found}
-    renamed = _renamed(bound, active, found, success)
-    kept: dict[Labels, Alert] = {}
-    resolved: list[Transition] = []
-    for labels, alert in unfound.items():
-        keep_since = alert.keep_since or now
-        if success.says_nothing_of(bound.rule, labels):
-            kept[labels] = replace(alert, held=True, muted_by=None, cause=())
-        elif alert.state is not AlertState.FIRING:
-            # A pending alert that is gone was never announced: dropped silently, as Prometheus does.
-            continue
-        elif labels in renamed:
-            resolved.append(end_of(alert, now, "rule_changed"))
-        elif now - keep_since < bound.rule.keep_firing_for or (
-            alert.is_known() and bound.is_explained(labels)
-        ):
-            # Counted from the first miss, as Prometheus does. What was announced before its cause was ends with
-            # it: no notice is made of what is muted, and whoever has an incident must be able to close it.
-            kept[labels] = replace(
-                alert,
-                keep_since=keep_since,
-                held=False,
-                muted_by=None,
-                cause=(),
-                reached=(),
-            )
-        else:
-            resolved.append(end_of(alert, now, ""))
-    return _Unfound(kept, resolved)
-
-
 def _superseded(risen: Risen, now: datetime) -> list[Transition]:
     """Return the ends of the alerts that fired and whose place a louder one takes."""
     return [
@@ -304,36 +257,3 @@ def _superseded(risen: Risen, now: datetime) -> list[Transition]:
         for alert in risen.superseded.values()
         if alert.fired_at
     ]
-
-
-def _renamed(
-    bound: BoundRule,
-    active: Mapping[Labels, Alert],
-    found: Mapping[Labels, Sample],
-    success: Success,
-) -> set[Labels]:
-    """Return the labels of alerts that carry what the rule or its target no longer gives."""
-    metric = bound.rule.metric
-    samples = [sample for sample in success.samples if sample.metric == metric]
-    varying = {
-        name for sample in (*samples, *found.values()) for name, _ in sample.labels
-    }
-    constant = _constant_labels(bound, varying)
-    new = {
-        frozenset(sample.labels)
-        for labels, sample in found.items()
-        if labels not in active
-    }
-    renamed = set()
-    for labels in active.keys() - found.keys():
-        of_sample = frozenset(pair for pair in labels if pair[0] in varying)
-        if not constant <= set(labels) or of_sample in new:
-            renamed.add(labels)
-    return renamed
-
-
-def _constant_labels(bound: BoundRule, varying: set[str]) -> set[tuple[str, str]]:
-    """Return the labels that each alert of a rule has today, whatever was found."""
-    # Of another severity it is the same alert, which goes on by its name: see with_risen.
-    left_out = varying | {"severity"}
-    return {pair for pair in bound.alert_labels(()) if pair[0] not in left_out}

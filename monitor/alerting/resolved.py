@@ -20,6 +20,9 @@ MAX_RESOLVED = 1000
 MOVED = "moved"
 """Why an alert ended whose target another shard watches now: it may go on there, so that nobody is notified."""
 
+RULE_CHANGED = "rule_changed"
+"""Why an alert ended whose rule judges something else now, or by what it learned since: who knows if it is over."""
+
 
 def end_of(alert: Alert, now: datetime, reason: str) -> Transition:
     """Return the transition by which an alert resolves; `reason` is empty where data says so."""

@@ -29,7 +29,7 @@ class ClockMoves:
         """Return how far the clock was set since the state began: what rules remember is behind ours by as much."""
         return self._kept + self._unmoved
 
-    def steady_seconds(self, now: datetime) -> float:
+    def steady(self, now: datetime) -> float:
         """Return an instant of ours by the clock that nobody sets, in Unix time."""
         return (now - self.clock_shift).timestamp()
 

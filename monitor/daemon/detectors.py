@@ -11,6 +11,7 @@ from monitor.alerting import deploys
 from monitor.alerting.active import ActiveAlerts
 from monitor.alerting.evaluate import matching
 from monitor.alerting.inputs import Facts
+from monitor.alerting.scopes import Scopes
 from monitor.detection.incidents import Causes
 from monitor.detection.rates import written_every_seconds
 from monitor.detection.rules import Memories, RuleMemory, with_findings
@@ -94,16 +95,36 @@ class Detectors:
         """Note that these were recorded, at an instant in Unix time by the clock that nobody sets."""
         self._written.update(dict.fromkeys(due, at))
 
-    def keep(self, config: Config) -> None:
-        """Forget what is remembered for rules that are gone; go by the causes of this configuration."""
+    def keep(self, config: Config) -> _RuleMemories:
+        """Forget what is remembered for rules that are gone; go by the causes of this configuration.
+
+        A rule that another query of its target has now takes along what it remembers, as it does its alerts: returns
+        what is to be written for that.
+        """
         self._causes = _causes_in(config)
         rules = {job.key: job.query.rule_names for job in config.all_jobs}
+        gone: dict[MemoryKey, RuleMemory] = {}
         for key, memories in list(self._of.items()):
-            self._of[key] = {
-                rule: memory
-                for rule, memory in memories.items()
-                if rule in rules.get(key, ())
-            }
+            kept = memories.keys() & rules.get(key, frozenset())
+            self._of[key] = {rule: memories[rule] for rule in kept}
+            for rule in memories.keys() - kept:
+                gone[key, rule] = memories[rule]
+        return self._renamed(gone, config) if gone else {}
+
+    def _renamed(self, gone: _RuleMemories, config: Config) -> _RuleMemories:
+        """Move memories of rules that went to the queries that have them now; return them by their new keys."""
+        successors = Scopes(config).by_rule_and_target()
+        renamed: dict[MemoryKey, RuleMemory] = {}
+        for ((target, _), rule), memory in gone.items():
+            scope = successors.get((rule, target))
+            if scope is None:
+                continue
+            key = (target, scope.subject)
+            known = self._of.get(key, {})
+            if rule not in known:
+                self._of[key] = {**known, rule: memory}
+                renamed[key, rule] = memory
+        return renamed
 
     def _is_due(self, job: JobKey, rule: Rule, success: Success, at: float) -> bool:
         """Return whether what a rule remembers is to be written: other series are found, or it was long ago."""

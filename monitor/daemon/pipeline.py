@@ -233,8 +233,9 @@ class Pipeline:
         yield SetPace(all_stretches(snapshot))
         changes = cycle.after_reload(config, self._active, now)
         self._active.keep_scopes(Scopes(config))
-        self._detectors.keep(config)
-        yield from self._finish(changes, now, run_key=f"reload@{now.isoformat()}")
+        kept = Kept(memories=self._detectors.keep(config))
+        run_key = f"reload@{now.isoformat()}"
+        yield from self._finish(changes, now, run_key=run_key, kept=kept)
         # What is new here, or judged by other rules, need not wait for the next result of its inputs.
         yield from self._derive(derived.changed_by(before, self.snapshot), now)
 
@@ -295,8 +296,7 @@ class Pipeline:
             positions=kept.positions,
             memories=kept.memories,
         )
-        written_at = self._moves.steady_seconds(self._took_at)
-        self._detectors.note_written(kept.memories, written_at)
+        self._detectors.note_written(kept.memories, self._moves.steady(self._took_at))
         if kept.walked is not None:
             self._publish(kept.walked.after)
         self._accept(changes)

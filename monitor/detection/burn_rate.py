@@ -5,7 +5,7 @@ A value is the share that was served, from 0 to 1. Time of which nothing is know
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 _BUCKET_SECONDS = 300
@@ -59,6 +59,12 @@ class Burn:
 
     policy: Policy
     rate: float
+
+
+def longest_seconds(windows: Collection[str]) -> float:
+    """Return how long the longest of some of the long windows is."""
+    lengths = [one.long for one in POLICIES if one.window in windows]
+    return float(max(lengths, default=0) * _BUCKET_SECONDS)
 
 
 def step(

@@ -18,6 +18,7 @@ from monitor.model.detectors import SloDetector
 
 _DAY_SECONDS = 86_400
 _LEARNING_DAYS = 14
+LEARNING_SECONDS = float(_LEARNING_DAYS * _DAY_SECONDS)
 _BELOW_USUAL = 0.005
 """Half a point of a hundred below what is usual."""
 

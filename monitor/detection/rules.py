@@ -17,9 +17,11 @@ from monitor.detection.looks import (
     look_at,
     series_values,
 )
+from monitor.detection.memory_age import learns_for
 from monitor.detection.rates import look_at_rates
 from monitor.model.deploys import NO_DEPLOY, DeployLook
 from monitor.model.detectors import LearningDetector, RateDetector
+from monitor.model.learning import Learning
 from monitor.model.online_changes import is_of_online_change
 from monitor.model.results import Result, Sample, Success
 from monitor.model.settings import Job, Labels, Rule
@@ -91,6 +93,7 @@ def with_findings(
     deploy = moved(deploy, -clock_shift)
     kept, detected = dict(memories), {}
     undecided: dict[str, tuple[Labels, ...]] = {}
+    learning: dict[str, Learning] = {}
     for rule in result.job.query.rules:
         detector = rule.detector
         if detector is None or not _says_something(result.job, rule, success):
@@ -112,10 +115,19 @@ def with_findings(
             judging = _judging(rule, detector, memory, deploy)
             when = LookTime(at, memory.began, clock_shift)
             judged = _judge(judging, success, when, incidents)
+            learning[rule.name] = _learning(detector, when)
             kept[rule.name], detected[rule.name] = judged.memory, judged.findings
             undecided[rule.name] = judged.undecided
-    outcome = replace(success, detected=detected, undecided=undecided)
+    outcome = replace(
+        success, detected=detected, undecided=undecided, learning=learning
+    )
     return Detection(replace(result, outcome=outcome), kept)
+
+
+def _learning(detector: LearningDetector, when: LookTime) -> Learning:
+    """Return since when a rule remembers what it judges by, as our clock shows it."""
+    is_young = when.at - when.began < learns_for(detector).total_seconds()
+    return Learning(when.shown(when.began), is_young)
 
 
 def _memory_of(job: Job, rule: Rule, memories: Memories, at: float) -> RuleMemory:

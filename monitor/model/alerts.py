@@ -107,6 +107,8 @@ class Alert:
     """It waits since a deployment goes on, and would fire or count its `for` else."""
     deploy: str = ""
     """What there is to say of the deployment in which it began; empty where that was none."""
+    learned_from: datetime | None = None
+    """Of a rule that learns: when that began which it remembered as it last found it."""
     cause: Labels = ()
     """The labels of the alert that explains it, and under which it is muted; empty where none does."""
     silence: Quieted | None = None
@@ -151,6 +153,11 @@ class Alert:
     def is_over(self) -> bool:
         """Return whether it has resolved."""
         return self.state is AlertState.RESOLVED
+
+    @property
+    def known_since(self) -> datetime:
+        """Return when what found it last was begun to be learned, or else when it began itself."""
+        return self.learned_from or self.active_at
 
     def has_members(self) -> bool:
         """Return whether it fires, and it can be asked who of those that it found was repaired."""

@@ -15,6 +15,7 @@ from monitor.model.counted_from import CountedFrom, counted_since
 from monitor.model.deferral import Deferred
 from monitor.model.errors import Reason, message_with_excerpt
 from monitor.model.for_each import FailedItem, ItemOutcomes
+from monitor.model.learning import NO_LEARNING, Learning
 from monitor.model.lower_bounds import LowerBound
 from monitor.model.positions import Position
 from monitor.model.server_facts import ClockOffset as ClockOffset
@@ -199,6 +200,8 @@ class Success:
     """What rules with a detector find in it, by their names; of one with a rate, the rates that are known."""
     undecided: Mapping[str, tuple[Labels, ...]] = field(default_factory=dict)
     """Of which series the detector of a rule cannot tell yet, by the rule's name."""
+    learning: Mapping[str, Learning] = field(default_factory=dict)
+    """Since when rules that learn remember what they judge by, by their names."""
     items: ItemOutcomes | None = None
     """Of a query that is asked for each of some items: what became of them."""
     counted_from: tuple[CountedFrom, ...] = ()
@@ -255,6 +258,10 @@ class Success:
         if not undecided:
             return self
         return replace(self, silent=(*self.silent, *undecided))
+
+    def learning_of(self, rule: Rule) -> Learning:
+        """Return since when a rule remembers what it judges by."""
+        return self.learning.get(rule.name, NO_LEARNING)
 
     def is_judged_for(self, rule: Rule) -> bool:
         """Return whether it says something to a rule: to one that remembers, if its detector has looked."""

@@ -25,17 +25,21 @@ MemoryKey: TypeAlias = tuple[JobKey, str]
 
 _FASTEST = 1
 _INSERT = insert_into("memories", MEMORY_COLUMNS, or_replace=True)
+_DELETE_OTHERS = "DELETE FROM memories WHERE target = ? AND rule = ? AND query <> ?"
 
 
 def write_memories(
     connection: sqlite3.Connection, memories: Mapping[MemoryKey, RuleMemory]
 ) -> None:
-    """Write what rules remember, in place of what was there of them."""
+    """Write what rules remember, in place of what was there of them, also under their query's former name."""
     rows = [
         (target, query, rule, packed(memory))
         for ((target, query), rule), memory in memories.items()
     ]
     connection.executemany(_INSERT, rows)
+    # Else it would count again, old as it is, if the query got that name again.
+    names = [(target, rule, query) for target, query, rule, _ in rows]
+    connection.executemany(_DELETE_OTHERS, names)
 
 
 def row_to_memory(row: Sequence[Any]) -> tuple[MemoryKey, RuleMemory]:

@@ -224,6 +224,7 @@ FIELDS: Mapping[str, StoredField] = MappingProxyType(
         "muted_by": _PLAIN,
         "resolve_reason": _PLAIN,
         "peak": StoredField(_as_it_is, _read_peak),
+        "learned_from": _INSTANT,
         "cause": _PAIRS,
         "is_in_deploy": _PLAIN,
         "deploy": _PLAIN,
