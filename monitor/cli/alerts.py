@@ -95,10 +95,7 @@ def notes_of(alert: Alert) -> Iterator[str]:
     """Return what people declared that bears on an alert."""
     if alert.deploy:
         yield alert.deploy
-    if alert.silence is not None:
-        yield alert.silence.words
-    if alert.acknowledged is not None:
-        yield alert.acknowledged.words
+    yield from alert.declared_words
 
 
 def _state(alert: Alert) -> str:

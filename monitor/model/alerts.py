@@ -176,6 +176,12 @@ class Alert:
         """Return the ids of the silences and windows that hold back notices of it."""
         return () if self.silence is None else self.silence.by
 
+    @property
+    def declared_words(self) -> tuple[str, ...]:
+        """Return what people said of it: that it is silenced, that somebody knows."""
+        said = (self.silence, self.acknowledged)
+        return tuple(one.words for one in said if one is not None)
+
     def is_known(self) -> bool:
         """Return whether a receiver was notified of it, be it as a quieter one, and waits for its end."""
         return bool(self.notified or self.unended)

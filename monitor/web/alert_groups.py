@@ -242,6 +242,12 @@ def _without_texts_of(group: Texts, row: AlertRow) -> AlertRow:
 
 
 def _note(alert: Alert, context: PageContext) -> str:
+    """Return what there is to say of an alert beside its texts: what people said of it, and why it is as it is."""
+    notes = [*alert.declared_words, _state_note(alert, context)]
+    return "; ".join(filter(None, notes))
+
+
+def _state_note(alert: Alert, context: PageContext) -> str:
     """Return why an alert stays as it was, what became of whom it found, or why it resolved other than by data."""
     if alert.muted_by is not None:
         root = context.roots.get(alert.muted_by, "its root alert")

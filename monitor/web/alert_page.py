@@ -9,6 +9,7 @@ from datetime import datetime
 from monitor.model.alerts import Alert, Transition
 from monitor.model.rule_words import condition_words
 from monitor.model.settings import Rule
+from monitor.model.silences import may_be_silenced
 from monitor.storage import DeliveryAttempt
 from monitor.web.alert_groups import AlertGroup, PageContext, group_of
 from monitor.web.headline import headline
@@ -64,6 +65,11 @@ class AlertPage:
     notified: tuple[NotifiedReceiver, ...]
     plot: Plot | None
     range: TimeRange
+    may_write: bool
+    """Who looks has given a password, and may silence it and acknowledge it."""
+    may_be_silenced: bool
+    may_be_acknowledged: bool
+    is_acknowledged: bool
     ranges: tuple[TimeRange, ...] = RANGES
 
 
@@ -86,6 +92,10 @@ def alert_page_of(alert: Alert, past: AlertPast, context: PageContext) -> AlertP
         notified=tuple(_notified(alert, scene.now)),
         plot=_plot(alert, past.source, context),
         range=past.source.range,
+        may_write=scene.shows_evidence,
+        may_be_silenced=may_be_silenced(alert.name) and not alert.is_over(),
+        may_be_acknowledged=alert.is_firing() and alert.may_be_acknowledged(),
+        is_acknowledged=alert.acknowledged is not None,
     )
 
 

@@ -26,6 +26,7 @@ from monitor.web.page_template import PageTemplate
 from monitor.web.pages import DetailPages
 from monitor.web.runbook_page import runbook_page_of
 from monitor.web.silence_answers import SilenceAnswers
+from monitor.web.silence_pages import SilencePages
 from monitor.web.views import Scene, Views
 
 _ReadsDeploy: TypeAlias = Callable[[bytes, Config, str], DeployRequest | RefusedRequest]
@@ -55,6 +56,7 @@ class Answers:
         self._template = PageTemplate(version=version, runbooks=self._runbooks)
         self._pages = DetailPages(views, self._template)
         self.of_silences = SilenceAnswers(views)
+        self.silence_pages = SilencePages(views, self._template, self.of_silences)
 
     def page(self, request: Request) -> Response:
         """Show the page, or a part of it; `?alert=FINGERPRINT` shows that one in any case."""

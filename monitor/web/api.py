@@ -93,6 +93,11 @@ def _alert_json(alert: Alert) -> dict[str, Json]:
         body["held"] = True
     if alert.muted_by is not None:
         body["mutedBy"] = alert.muted_by
+    if alert.silence is not None:
+        body["silencedBy"] = list(alert.silenced_by)
+        body["silence"] = alert.silence.words
+    if alert.acknowledged is not None:
+        body["acknowledged"] = alert.acknowledged.words
     return body
 
 

@@ -38,6 +38,21 @@ SECURITY_HEADERS = {
 }
 
 
+_FORM_HEADERS = {
+    "content-security-policy": SECURITY_HEADERS["content-security-policy"].replace(
+        "form-action 'none'", "form-action 'self'"
+    ),
+    # Without one browsers send the form with an origin that is nobody's, and it is refused as foreign.
+    "referrer-policy": "same-origin",
+}
+"""Of the pages that have forms, in place of those."""
+
+
+def form_headers(*, has_form: bool) -> Mapping[str, str]:
+    """Return the headers that a page has of its own: where it has a form, those that let it be sent."""
+    return _FORM_HEADERS if has_form else {}
+
+
 class TimeLimit:
     """Ends a request that takes too long, such as one whose client does not read the answer."""
 

@@ -37,7 +37,7 @@ class PastChange:
     value: str
     summary: str
     note: str
-    """Why it resolved other than by data."""
+    """Why it resolved other than by data; who had silenced or acknowledged it then, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ def past_change(transition: Transition, now: datetime) -> PastChange:
     """Describe a transition."""
     alert = transition.alert
     is_over = transition.change is Change.RESOLVED
+    notes = [alert.resolve_reason.replace("_", " "), *alert.declared_words]
     return PastChange(
         at=when(transition.at, now),
         change=transition.change.value,
@@ -68,7 +69,7 @@ def past_change(transition: Transition, now: datetime) -> PastChange:
         fingerprint=alert.fingerprint,
         value=format_number(alert.value),
         summary=shown_annotations(alert).get("summary", ""),
-        note=alert.resolve_reason.replace("_", " "),
+        note="; ".join(filter(None, notes)),
     )
 
 

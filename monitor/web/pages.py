@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from monitor.web.alert_page import (
     alert_page_of,
     newest_of,
 )
+from monitor.web.guards import form_headers
 from monitor.web.history_csv import history_csv
 from monitor.web.history_page import (
     MAX_SHOWN,
@@ -92,7 +94,7 @@ class DetailPages:
         source = self._source(request, alert.scope.target, scene)
         past = AlertPast(transitions, deliveries, source)
         page = alert_page_of(alert, past, page_context(scene, self._config))
-        return self._page("alert", page)
+        return self._page("alert", page, headers=form_headers(has_form=page.may_write))
 
     def history(self, request: Request, scene: Scene) -> Response:
         """Show the history, or the part that the address asks for; `?format=csv`: as CSV."""
@@ -146,7 +148,13 @@ class DetailPages:
         return self._page("missing", page, status=404)
 
     def _page(
-        self, name: str, page: object, *, status: int = 200, root: str = _ABOVE
+        self,
+        name: str,
+        page: object,
+        *,
+        status: int = 200,
+        root: str = _ABOVE,
+        headers: Mapping[str, str] | None = None,
     ) -> Response:
         text = self._template.render(name, page, root=root)
-        return Response(text, status, media_type="text/html")
+        return Response(text, status, media_type="text/html", headers=headers)

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from monitor.web.answers import Answers
 from monitor.web.scrapes import METRICS_PATH, Scrapes
 from monitor.web.silence_answers import SilenceAnswers
+from monitor.web.silence_pages import SilencePages
 from monitor.web.threads import Threads
 from monitor.web.views import Views
 
@@ -34,6 +35,7 @@ BodyAnswer: TypeAlias = Callable[[Answers, Request, bytes], Response]
 """One that also wants what was sent, and waits for the pipeline."""
 SilenceAnswer: TypeAlias = Callable[[SilenceAnswers, Request], Response]
 SilenceBodyAnswer: TypeAlias = Callable[[SilenceAnswers, Request, bytes], Response]
+FormAnswer: TypeAlias = Callable[[SilencePages, Request, bytes], Response]
 QuickAnswer: TypeAlias = Callable[[Answers, Request], Awaitable[Response]]
 """A coroutine whose answer is at hand: for the server's own loop."""
 
@@ -80,6 +82,16 @@ def _of_silences_with_body(answer: SilenceBodyAnswer) -> Binding:
     return lambda answers, pools: _waiting(pools, partial(answer, answers.of_silences))
 
 
+def _of_silence_form(answer: FormAnswer) -> Binding:
+    return lambda answers, pools: _waiting(
+        pools, partial(answer, answers.silence_pages)
+    )
+
+
+def _silence_page(answers: Answers, pools: Pools) -> Handler:
+    return pools.requests.within(answers.silence_pages.page)
+
+
 def _waiting(pools: Pools, answer: Callable[[Request, bytes], Response]) -> Handler:
     async def endpoint(request: Request) -> Response:
         body = await request.body()
@@ -111,6 +123,16 @@ ENDPOINTS = (
     Endpoint("/queries/{name}", _in_thread(Answers.query_page)),
     Endpoint("/targets/{name:path}", _in_thread(Answers.target_page)),
     Endpoint("/alerts/{fingerprint}", _in_thread(Answers.alert_page)),
+    Endpoint(
+        "/alerts/{fingerprint}/silence", _of_silence_form(SilencePages.silence), "POST"
+    ),
+    Endpoint(
+        "/alerts/{fingerprint}/acknowledge",
+        _of_silence_form(SilencePages.acknowledge),
+        "POST",
+    ),
+    Endpoint("/silences", _silence_page),
+    Endpoint("/silences/{id}/end", _of_silence_form(SilencePages.end), "POST"),
     Endpoint("/history", _in_thread(Answers.history_page)),
     Endpoint("/static/page.css", _at_once(Answers.style)),
     Endpoint("/static/page.js", _at_once(Answers.script)),

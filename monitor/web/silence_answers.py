@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import orjson
@@ -34,7 +34,7 @@ NEEDS_USER: Final = (
     "refused: silences and acknowledgements are taken only from who has given a password; add users to the"
     " web-config file ([web] config_file)"
 )
-_STATUS: Final = {
+STATUS_OF: Final[Mapping[str, int]] = {
     "foreign": 403,
     "password": 403,
     "read_only": 403,
@@ -158,7 +158,7 @@ class SilenceAnswers:
             return answer()
         except SilenceRefusedError as error:
             self._views.on_refused_silence(error.reason)
-            return _json(str(error), _STATUS.get(error.reason, 400))
+            return _json(str(error), STATUS_OF.get(error.reason, 400))
         except TimeoutError:
             return _json(_NOT_RECORDED, 503)
 

@@ -399,7 +399,7 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
         "oncall | failing for 1 min",
         "timeout: no answer",
         "1 min ago | never | 0",
-        "Overview History /metrics alerts rules queries history",
+        "Overview History Silences /metrics alerts rules queries history",
     ]
 
 
@@ -596,6 +596,7 @@ def test_the_page_shows_no_evidence_and_loads_nothing_but_its_style_and_script()
         "targets/main",
         "./",
         "history",
+        "silences",
         "metrics",
         "api/v1/alerts",
         "api/v1/rules",

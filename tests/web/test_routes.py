@@ -415,7 +415,9 @@ WRITING = {"POST", "DELETE"}
 
 
 def is_about_silences(path: str) -> bool:
-    return path.startswith("/api/v2/") or path.endswith("/acknowledgement")
+    ends = ("/acknowledgement", "/acknowledge", "/silence", "/end")
+    is_about = path.startswith("/api/v2/") or path.endswith(ends)
+    return is_about and not path.startswith("/api/v1/deploys")
 
 
 A_SILENCE = Silence(
