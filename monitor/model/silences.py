@@ -41,7 +41,7 @@ def is_window(id_: str) -> bool:
 
 
 SilenceRefusal: TypeAlias = Literal[
-    "foreign", "password", "read_only", "invalid", "own_alert", "full", "unknown"
+    "foreign", "password", "invalid", "own_alert", "full", "unknown"
 ]
 """Why a silence or an acknowledgement that somebody asked for was refused; also a label of the metric."""
 SILENCE_REFUSALS: Final = get_args(SilenceRefusal)

@@ -37,7 +37,6 @@ NEEDS_USER: Final = (
 STATUS_OF: Final[Mapping[str, int]] = {
     "foreign": 403,
     "password": 403,
-    "read_only": 403,
     "unknown": 404,
 }
 """Of a refusal by its reason; 400 of any other."""

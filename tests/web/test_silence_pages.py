@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,9 +15,11 @@ from monitor.model.silences import (
     AddSilence,
     EndSilence,
     MaintenanceWindow,
+    Silence,
 )
+from tests.web.browser import Browser, a_browser
 from tests.web.picture import NOW, the_incident
-from tests.web.serving import Answer, Client, serving
+from tests.web.serving import Answer, Client, serving, wait_until
 from tests.web.test_silences import (
     ANNA,
     SILENCES,
@@ -158,3 +161,28 @@ def test_what_is_silenced_or_acknowledged_says_so_everywhere(tmp_path: Path) -> 
             assert all(words in text for words in said), path
         # And in no metric.
         assert "anna" not in client.ask("GET", "/metrics", ANNA).text
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with a_browser() as browser:
+        yield browser
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_browser_without_scripts_sends_the_forms(
+    number: int, browser: Browser, tmp_path: Path
+) -> None:
+    with behind_a_password(tmp_path) as client:
+        fingerprint = firing(client).fingerprint
+        address = f"http://{client.host}:{client.port}/alerts/{fingerprint}"
+        page = browser.open(address, scripts=False, headers=ANNA)
+        page.ask(f"document.forms[{number}].elements.comment.value = 'on it'")
+        page.ask(f"document.forms[{number}].querySelector('button').click()")
+        wait_until(lambda: bool(client.served.declared))
+        (asked,) = client.served.declared
+        said = asked.silence if isinstance(asked, AddSilence) else asked
+        assert isinstance(said, Silence | Acknowledge)
+        assert (said.by, said.comment) == ("anna", "on it")
+        assert isinstance(asked, Acknowledge if number else AddSilence)
+        page.wait_until(f"location.href == '{address}'")
