@@ -9,12 +9,17 @@ from datetime import datetime, timedelta
 
 from monitor.model.health import SILENT_FOR, LoopThread
 from monitor.timing.clock import SLEPT, Clock
+from monitor.timing.deadlines import report_handled
 
 _TICK_SECONDS = 1.0
 
 
 class Ticker:
-    """A thread that calls `on_tick` with the instant; that must be quick and must not raise."""
+    """A thread that calls `on_tick` with the instant; that must be quick, and one that raises is a bug.
+
+    It is reported as what ends a thread is, and the thread lives: it gives no sign of life by such a tick, and
+    the next one may succeed.
+    """
 
     def __init__(
         self,
@@ -26,7 +31,7 @@ class Ticker:
         self._clock = clock
         self._on_tick = on_tick
         self._ticked_at = self._awake_since = clock.now()
-        self._ticked_seconds = time.monotonic()
+        self._ticked_seconds = self._done_seconds = time.monotonic()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -45,7 +50,8 @@ class Ticker:
         has_jumped = (
             abs(now - self._ticked_at - since_tick) > SLEPT and since_tick < SILENT_FOR
         )
-        loop = LoopThread("ticker", self._thread.is_alive(), now - since_tick)
+        since_done = timedelta(seconds=time.monotonic() - self._done_seconds)
+        loop = LoopThread("ticker", self._thread.is_alive(), now - since_done)
         return loop, now if has_jumped else self._awake_since
 
     def _run(self) -> None:
@@ -54,4 +60,9 @@ class Ticker:
             if abs(now - self._ticked_at) > SLEPT:
                 self._awake_since = now
             self._ticked_at, self._ticked_seconds = now, time.monotonic()
-            self._on_tick(now)
+            try:
+                self._on_tick(now)
+                self._done_seconds = time.monotonic()
+            # what a bug costs is one tick: nothing else would do the next ones
+            except Exception:  # noqa: BLE001
+                report_handled()

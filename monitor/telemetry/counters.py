@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Mapping, Set
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias, assert_never
@@ -17,7 +17,7 @@ from monitor.model.results import Blocked, Failure, Result, Success
 from monitor.model.settings import Config, Job
 from monitor.model.shards import Shard
 from monitor.model.silences import SilenceRefusal
-from monitor.telemetry.counts import CountedSeries, Counts, Durations, Histogram
+from monitor.telemetry.counts import BucketsAndSum, CountedSeries, Counts, Histogram
 from monitor.telemetry.own_metrics import Counted, Key, Owner
 from monitor.timing.shift import moved
 
@@ -72,21 +72,30 @@ class Telemetry:
         with self._lock:
             return self._counts[counted].series()
 
-    def series_of(self, counted: Counted, key: Key) -> Iterator[CountedSeries]:
-        """Yield the series of a counter that belong to one owner."""
-        return self._counts[counted].series_of(key)
+    def put_back(self, changed: Changed) -> None:
+        """Give back what was taken: whoever took it could not look at it."""
+        with self._lock:
+            for owner, keys in changed.items():
+                for key in keys:
+                    self._note(owner, key)
+
+    def series_of(self, counted: Counted, key: Key) -> list[CountedSeries]:
+        """Return the series of a counter that belong to one owner."""
+        with self._lock:
+            return self._counts[counted].series_of(key)
 
     def count_of(self, counted: Counted, key: Key) -> int | None:
         """Return what a counter that is not divided has of one owner; None where it has no such series."""
         return self._counts[counted].count_of(key)
 
-    def durations_of(self, key: Key) -> Durations | None:
-        """Return how long the runs of a target and query took; None of one that is not known."""
-        return self._durations.get(key)
+    def durations_of(self, key: Key) -> BucketsAndSum | None:
+        """Return how long the runs of a target and query took; None of one that is not known.
 
-    def buckets_of(self, durations: Durations) -> list[tuple[str, int]]:
-        """Return the buckets of a histogram: the label `le`, and how many runs took no longer."""
-        return list(self._durations.buckets_of(durations))
+        The buckets come as their label `le`, and how many runs took no longer; the sum is in seconds.
+        """
+        # A reload may choose other bounds and forget owners.
+        with self._lock:
+            return self._durations.of(key)
 
     @property
     def reload_ok(self) -> bool | None:
@@ -147,7 +156,8 @@ class Telemetry:
             return
         self._count(Counted.RUNS, key)
         with self._lock:
-            self._durations.observe(key, result.duration_seconds)
+            if key in self._owners[Owner.JOB]:
+                self._durations.observe(key, result.duration_seconds)
         match outcome:
             case Failure():
                 self._count(Counted.FAILED_RUNS, key)
@@ -239,11 +249,12 @@ class Telemetry:
     def _count(self, counted: Counted, key: Key, *part: str, times: int = 1) -> None:
         """Count for an owner that there is; what comes late of one that is removed is left out."""
         owner = counted.value.owner
-        if not times or key not in self._owners[owner]:
+        if not times:
             return
         with self._lock:
-            self._counts[counted].add(key, *part, times=times)
-            self._note(owner, key)
+            if key in self._owners[owner]:
+                self._counts[counted].add(key, *part, times=times)
+                self._note(owner, key)
 
     def _begin(self, owners: Mapping[Owner, frozenset[Key]]) -> None:
         for counted, counts in self._counts.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -12,10 +12,11 @@ from monitor.telemetry.text_format import number
 
 CountedSeries = tuple[Key, float]
 """The values of the labels, in the order of their names, and the count."""
+BucketsAndSum = tuple[list[tuple[str, int]], float]
 
 
 class Counts:
-    """The series of one counter. Not locked: `Telemetry` lets one thread at a time change it."""
+    """The series of one counter. Not locked: `Telemetry` lets one thread at a time change it, or read several."""
 
     def __init__(self, metric: CountedMetric) -> None:
         self.metric = metric
@@ -35,9 +36,10 @@ class Counts:
     def add(self, key: Key, *part: str, times: int = 1) -> None:
         """Count; `part` is the value of the last label of a divided counter."""
         labels = (*key, *part)
-        if part and labels not in self._values:
-            self._parts[key] = (*self._parts.get(key, ()), *part)
+        is_new = labels not in self._values
         self._values[labels] = self._values.get(labels, 0) + times
+        if part and is_new:
+            self._parts[key] = (*self._parts.get(key, ()), *part)
 
     def forget(self, key: Key) -> None:
         """Remove every series of an owner."""
@@ -45,16 +47,13 @@ class Counts:
             del self._values[*key, part]
         self._values.pop(key, None)
 
-    def series_of(self, key: Key) -> Iterator[CountedSeries]:
-        """Yield the series of one owner."""
+    def series_of(self, key: Key) -> list[CountedSeries]:
+        """Return the series of one owner."""
         if not self.metric.is_divided:
             value = self._values.get(key)
-            if value is not None:
-                yield key, value
-            return
-        for part in self._parts.get(key, ()):
-            labels = (*key, part)
-            yield labels, self._values[labels]
+            return [] if value is None else [(key, value)]
+        labels = [(*key, part) for part in self._parts.get(key, ())]
+        return [(one, self._values[one]) for one in labels]
 
     def count_of(self, key: Key) -> int | None:
         """Return the count of one owner, of a counter that is not divided; None where it has none."""
@@ -78,11 +77,6 @@ class Durations:
         # A bound belongs to its own bucket: le.
         self.buckets[bisect_left(bounds, seconds)] += 1
         self.microseconds += round(seconds * 1e6)
-
-    @property
-    def count(self) -> int:
-        """Return how many runs were counted."""
-        return sum(self.buckets)
 
     @property
     def sum_seconds(self) -> float:
@@ -116,14 +110,17 @@ class Histogram:
         """Count one run."""
         self._of[key].observe(seconds, self.bounds)
 
-    def get(self, key: Key) -> Durations | None:
-        """Return what an owner's runs took; None of one that is not known."""
-        return self._of.get(key)
+    def of(self, key: Key) -> BucketsAndSum | None:
+        """Return each bound as its label has it with how many runs took no longer, and what all took together.
 
-    def buckets_of(self, durations: Durations) -> Iterator[tuple[str, int]]:
-        """Yield each bound as its label has it, with how many runs took no longer."""
+        None of an owner that is not known.
+        """
+        durations = self._of.get(key)
+        if durations is None:
+            return None
         labels = (*map(number, self.bounds), "+Inf")
-        yield from zip(labels, accumulate(durations.buckets), strict=True)
+        buckets = list(zip(labels, accumulate(durations.buckets), strict=True))
+        return buckets, durations.sum_seconds
 
     def _empty(self) -> Durations:
         return Durations([0] * (len(self.bounds) + 1))

@@ -177,18 +177,23 @@ class Exposition:
         with self._lock:
             self._prepare(request)
 
-    def answer(self, request: ScrapeRequest) -> Scrape:
-        """Return what the scraper gets, of what was prepared last; of the process no older than 10 ms."""
+    def answer(self, request: ScrapeRequest) -> Scrape | None:
+        """Return what the scraper gets, of what was prepared last; of the process no older than 10 ms.
+
+        None where a reload has removed the target meanwhile.
+        """
+        if request.target:
+            return self._answer_alone(request, request.target)
         made = self._made(request)
         if made is None:
-            return self._answer(request, self._make(request, self._read()))
+            return self._answer(request, self._make(request, self._read()).page)
         chosen = self._format(request)
         now = time.monotonic()
         last = self._answers.get((request.target, chosen))
         # Only where somebody asks a hundred times a second: then to read of the process is half of an answer.
         if last is not None and last.made is made and now < last.good_until:
             return last.scrape
-        scrape = self._answer(request, made)
+        scrape = self._answer(request, made.page)
         if not made.page.skipped and len(scrape.body) < _REUSED_BYTES:
             if len(self._answers) >= _MAX_ANSWERS:
                 self._answers.clear()
@@ -196,16 +201,28 @@ class Exposition:
             self._answers[request.target, chosen] = kept
         return scrape
 
-    def _answer(self, request: ScrapeRequest, made: _Made) -> Scrape:
+    def _answer_alone(self, request: ScrapeRequest, target: str) -> Scrape | None:
+        alone = self._prepared.of_target(target)
+        if alone is None:
+            return None
+        is_openmetrics = self._format(request).is_openmetrics
+        return self._answer(
+            request, joined(self._own, alone, is_openmetrics=is_openmetrics)
+        )
+
+    def _answer(self, request: ScrapeRequest, page: PreparedPage) -> Scrape:
         chosen = self._format(request)
-        end = self._end(request, made.page, is_openmetrics=chosen.is_openmetrics)
-        body = made.page.gzipped(end) if chosen.is_gzipped else made.page.plain(end)
+        end = self._end(request, page, is_openmetrics=chosen.is_openmetrics)
+        body = page.gzipped(end) if chosen.is_gzipped else page.plain(end)
         return Scrape(body, chosen)
 
     def scrape(self, request: ScrapeRequest = ScrapeRequest()) -> Scrape:
-        """Prepare and answer."""
+        """Prepare and answer; KeyError where there is no such target."""
         self.prepare(request)
-        return self.answer(request)
+        scrape = self.answer(request)
+        if scrape is None:
+            raise KeyError(request.target)
+        return scrape
 
     def _prepare(self, request: ScrapeRequest) -> None:
         self._asked_at = time.monotonic()
@@ -247,14 +264,19 @@ class Exposition:
         # Before the changed ones are taken: what changes between the two is looked at once more.
         changes = self._telemetry.changes
         changed = self._telemetry.take_changed()
-        renewal = Renewal(
-            self._prepared,
-            reading.snapshot,
-            self._own,
-            changed=changed,
-            taken=self._taken,
-        )
-        self._prepared = renewal.prepared(changes, reading.now)
+        try:
+            renewal = Renewal(
+                self._prepared,
+                reading.snapshot,
+                self._own,
+                changed=changed,
+                taken=self._taken,
+            )
+            self._prepared = renewal.prepared(changes, reading.now)
+        except BaseException:
+            # Else their lines would stay as they are until they change once more.
+            self._telemetry.put_back(changed)
+            raise
 
     def _kind(self, request: ScrapeRequest) -> tuple[str | None, bool]:
         return request.target, self._format(request).is_openmetrics
@@ -265,10 +287,6 @@ class Exposition:
     def _make(self, request: ScrapeRequest, reading: Reading) -> _Made:
         prepared = self._prepared
         is_openmetrics = self._format(request).is_openmetrics
-        if request.target:
-            alone = prepared.of_target(request.target)
-            page = joined(self._own, alone, is_openmetrics=is_openmetrics)
-            return _Made(page, prepared, reading)
         page = joined(
             self._own,
             prepared if request.target is None else prepared.without_targets(),

@@ -145,12 +145,11 @@ class OwnLines:
             durations = self._telemetry.durations_of(key)
             if durations is None:
                 return b""
-            buckets = self._telemetry.buckets_of(durations)
-            # The last bucket has all of them: read once, so that both are of one moment.
-            _bound, runs = buckets[-1]
+            buckets, sum_seconds = durations
+            _bound, runs = buckets[-1]  # it has all of them
             lines = [bucket.line((*key, bound), below) for bound, below in buckets]
             told = count(subject.labels, runs)
-            told += total(subject.labels, durations.sum_seconds)
+            told += total(subject.labels, sum_seconds)
             return "".join(lines).encode() + told
 
         return _column(RUN_DURATION, write)

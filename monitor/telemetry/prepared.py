@@ -69,8 +69,10 @@ class Prepared:
         """Return whether some of them may be shown no longer."""
         return now >= self.expires_at
 
-    def of_target(self, name: str) -> Prepared:
-        """Return the lines of one target alone."""
+    def of_target(self, name: str) -> Prepared | None:
+        """Return the lines of one target alone; None where there is no such target."""
+        if name not in self.targets:
+            return None
         keys = self.snapshot.shown_keys_of(name)
         queries = {key: self.queries[key] for key in keys}
         targets = {name: self.targets[name]}

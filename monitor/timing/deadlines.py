@@ -123,7 +123,7 @@ class Watchdog:
                 alarm.ring()
             # a bug in one action must not cost every other wait its bound
             except Exception:  # noqa: BLE001
-                _report()
+                report_handled()
 
     def _next_due(self) -> Alarm | None:
         with self._changed:
@@ -144,7 +144,7 @@ class Watchdog:
             heapq.heappop(self._alarms)
 
 
-def _report() -> None:
+def report_handled() -> None:
     """Report the exception that is being handled, as one that ends a thread is."""
     kind, error, trace = sys.exc_info()
     if kind is not None:

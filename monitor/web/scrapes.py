@@ -31,7 +31,7 @@ class Scrapes:
         exposition = self._exposition
         request = _request_of(scope)
         if request.target is not None and not exposition.knows(request.target):
-            await _send(send, 404, b"text/plain; charset=utf-8", _UNKNOWN)
+            await _send_unknown(send)
             return
         is_ready = exposition.is_at_hand(request) or exposition.prepare_if_quick(
             request
@@ -39,6 +39,9 @@ class Scrapes:
         if not is_ready:
             await self._threads.do(exposition.prepare, request)
         scrape = exposition.answer(request)
+        if scrape is None:
+            await _send_unknown(send)
+            return
         headers = [(b"vary", b"Accept, Accept-Encoding")]
         if scrape.format.is_gzipped:
             headers.append((b"content-encoding", b"gzip"))
@@ -73,6 +76,10 @@ def _target_of(query_string: bytes) -> str | None:
     values = parse_qs(query_string.decode("latin-1"), keep_blank_values=True)
     given = values.get("target")
     return None if given is None else given[0]
+
+
+async def _send_unknown(send: Send) -> None:
+    await _send(send, 404, b"text/plain; charset=utf-8", _UNKNOWN)
 
 
 async def _send(

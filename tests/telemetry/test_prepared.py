@@ -20,15 +20,16 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from monitor.alerting.configured import empty_snapshot, for_config
-from monitor.alerting.query_view import QueryStatus
+from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.alerting.snapshot import Snapshot, with_missed, with_next_run, with_result
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure, Outcome, Sample
 from monitor.model.schedules import Cron
-from monitor.model.settings import Config, Metric, labels_of
+from monitor.model.settings import Config, JobKey, Metric, labels_of
 from monitor.model.shards import Shard
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.exposition import Exposition, ScrapeRequest
+from monitor.telemetry.own_metrics import Counted
 from monitor.telemetry.pages import PreparedPage
 from monitor.telemetry.readings import MonitorState, Reading
 from monitor.timing.shift import moved
@@ -493,3 +494,63 @@ def test_an_empty_monitor_has_a_page_that_is_whole(accept: str) -> None:
     exposition = Exposition(telemetry, lambda: a_snapshot(config), lambda: NOW)
     for target in (None, "", "main"):
         families_of(text_of(exposition, ScrapeRequest(accept, target=target)))
+
+
+def test_what_was_read_of_a_counter_stays_as_it_was_when_a_reload_forgets_its_owner() -> (
+    None
+):
+    world = World()
+    job = world.config.jobs[0]
+    assert job.key not in {one.key for one in FEWER.jobs}
+    for reason in (Reason.TIMEOUT, Reason.KILLED):
+        world.run(0, Failure(reason, "too slow"))
+    series = world.telemetry.series_of(Counted.FAILURES, job.key)
+    world.load(FEWER)
+    read = {labels[-1]: count for labels, count in series if count}
+    assert read == {"timeout": 1, "killed": 1}
+    assert not list(world.telemetry.series_of(Counted.FAILURES, job.key))
+
+
+def test_what_is_counted_late_of_something_removed_begins_no_series() -> None:
+    world = World()
+    result = a_result(world.config.jobs[0], Failure(Reason.TIMEOUT, "too slow"))
+    world.load(FEWER)
+    world.telemetry.run_finished(result)
+    for counted in Counted:
+        assert not list(world.telemetry.series_of(counted, result.job.key))
+    assert world.telemetry.durations_of(result.job.key) is None
+
+
+class Unreadable(dict[JobKey, QueryView]):
+    """Queries of which none can be read: a bug, to whatever it may be due."""
+
+    def __getitem__(self, key: JobKey) -> QueryView:
+        raise KeyError("a bug")
+
+
+def test_what_a_renewal_that_failed_was_to_show_is_shown_by_the_next_one() -> None:
+    world = World()
+    text_of(world.exposition, ScrapeRequest())
+    world.telemetry.missed(world.config.jobs[0], 3)
+    whole = world.snapshot
+    world.snapshot = replace(whole, queries=Unreadable(whole.queries))
+    with pytest.raises(KeyError, match="a bug"):
+        world.exposition.refresh()
+    world.snapshot = whole
+    shown = text_of(world.exposition, ScrapeRequest())
+    anew = text_of(world.new_exposition(), ScrapeRequest())
+    name = "token_monitor_query_missed_total"
+    lines = [line for line in shown.splitlines() if line.startswith(name)]
+    assert " 3.0" in "".join(lines)
+    assert lines == [line for line in anew.splitlines() if line.startswith(name)]
+
+
+def test_a_target_that_a_reload_removes_before_its_scrape_is_answered_has_no_page() -> (
+    None
+):
+    world = World()
+    request = ScrapeRequest(target="us")
+    world.exposition.prepare(request)
+    world.load(FEWER)
+    world.exposition.prepare(request)
+    assert world.exposition.answer(request) is None

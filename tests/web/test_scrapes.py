@@ -9,11 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
 
+from monitor.alerting.configured import empty_snapshot
 from monitor.model.schedules import Every
+from monitor.telemetry.counters import Telemetry
+from monitor.telemetry.exposition import Exposition
+from monitor.web import Views
 from tests.web.picture import (
     BALANCES,
     a_config,
@@ -96,6 +101,31 @@ def test_a_target_that_there_is_none_of_gets_404_and_where_they_are_listed(
         404,
         "unknown target; /sd/targets lists those that there are\n",
     )
+
+
+class ReloadedMeanwhile(ServedState):
+    """Has another snapshot once /metrics has asked whether there is the target."""
+
+    def views(self) -> Views:
+        """Return what the web room reads."""
+        before, after = self.snapshot, empty_snapshot(a_config(a_target("eu")))
+        snapshots = chain([before], repeat(after))
+        telemetry = Telemetry("1.2.3")
+        telemetry.declare(self.config)
+        exposition = Exposition(telemetry, lambda: next(snapshots), lambda: self.now)
+        return replace(super().views(), exposition=exposition)
+
+
+def test_a_target_that_a_reload_removes_while_its_scrape_waits_gets_404() -> None:
+    config = a_config(a_target("eu"), a_target("us"), queries=(BALANCES,))
+    served = ReloadedMeanwhile(config, a_snapshot(config))
+    with serving(served) as client:
+        answer = client.get("/metrics?target=us")
+        assert (answer.status, answer.text) == (
+            404,
+            "unknown target; /sd/targets lists those that there are\n",
+        )
+        assert client.get("/metrics?target=eu").status == 200
 
 
 @pytest.mark.parametrize("query", ["?", "?x=1", "?targets=eu", "?x=%ZZ&&==", "?&"])
