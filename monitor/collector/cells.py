@@ -103,18 +103,16 @@ def type_of(cell: Cell) -> ColumnType:
 
 def number_of(field: CellField) -> float:
     """Read a cell as a finite value; text is one where it is nothing but a number. Raises SampleError."""
-    cell: Cell = field.cell
-    if field.type in (ColumnType.TEXT, ColumnType.JSON):
-        cell = _written_number(cell)
-    if not isinstance(cell, bool | int | float | Decimal):
+    number = _readable_number(field)
+    if number is None:
         raise field.error(_not_a_number(field))
     try:
-        value = float(cell)
+        value = float(number)
     except (OverflowError, ValueError):
         # An integer above 1e308, or a signalling NaN.
         value = math.inf
     if not math.isfinite(value):
-        raise field.error(f"is {cell}, which is not a finite number")
+        raise field.error(f"is {number}, which is not a finite number")
     return value
 
 
@@ -156,11 +154,13 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None
 
 
-def _written_number(cell: Cell) -> Cell:
-    """Return the number that a text is, or the cell as it is."""
-    if isinstance(cell, str) and is_number(cell):
-        return Decimal(cell)
-    return cell
+def _readable_number(field: CellField) -> float | Decimal | str | None:
+    """Return what float() reads; of text as it is, since Decimal refuses an exponent of twenty digits."""
+    cell = field.cell
+    if isinstance(cell, str):
+        is_text = field.type in (ColumnType.TEXT, ColumnType.JSON)
+        return cell if is_text and is_number(cell) else None
+    return cell if isinstance(cell, bool | int | float | Decimal) else None
 
 
 def _not_a_number(field: CellField) -> str:

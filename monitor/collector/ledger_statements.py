@@ -26,7 +26,8 @@ PIECE_IDS = 10_000
 
 _USAGE_COLUMNS: Final = ("usage_id", "user_id", "tokens")
 _ACCOUNT_COLUMNS: Final = ("balance", "tokens_limit", "plan")
-_DIGITS: Final = re.compile("[0-9]+")
+_WHOLE_NUMBER: Final = re.compile("0|-?[1-9][0-9]*")
+"""As a number is written: `007` is another user than `7`, and would not be found again as one."""
 _AccountCells: TypeAlias = tuple[Cell, Cell, Cell]
 """Of those columns."""
 
@@ -120,7 +121,7 @@ def _user_of(cell: Cell) -> UserId:
         return cell
     text = label_of(_field_of(cell, "user_id"))
     # The history may have as text what is a number in the other table.
-    return int(text) if _DIGITS.fullmatch(text) else text
+    return int(text) if _WHOLE_NUMBER.fullmatch(text) else text
 
 
 def _number(cell: Cell) -> int:

@@ -24,7 +24,8 @@ from monitor.model.application import (
     Uses,
 )
 
-_BEGIN: Final = r"\A(?:\s|--[^\n]*\n|/\*.*?\*/|\()*"
+_BEGIN: Final = r"\A(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*+\*/|\()*+"
+"""Possessive: what may stand before a statement is one thing or another, so that there is nothing to try again."""
 _SQL: Final = re.compile(
     rf"""{_BEGIN}(?P<verb>
         SELECT\b(?=.*\bFROM\b)

@@ -181,7 +181,11 @@ def test_null_is_an_error_where_nothing_is_said() -> None:
         (math.nan, "is nan, which is not a finite number"),
         (Decimal("1e999"), "is 1E+999, which is not a finite number"),
         (Decimal("NaN"), "is NaN, which is not a finite number"),
-        ("1e999", "is 1E+999, which is not a finite number"),
+        ("1e999", "is 1e999, which is not a finite number"),
+        (
+            "-1e99999999999999999999",
+            "is -1e99999999999999999999, which is not a finite number",
+        ),
     ],
 )
 def test_a_value_that_is_no_number_is_an_error(cell: Cell, problem: str) -> None:
@@ -189,6 +193,11 @@ def test_a_value_that_is_no_number_is_an_error(cell: Cell, problem: str) -> None
         message(rows("plan tokens", ("pro", cell)), BALANCE)
         == f'row 1: column "tokens" {problem}'
     )
+
+
+def test_a_text_closer_to_zero_than_every_float_is_zero() -> None:
+    tiny = rows("plan tokens", ("pro", "1e-99999999999999999999"))
+    assert [one.value for one in samples_of(query(BALANCE), tiny)] == [0.0]
 
 
 def test_an_integer_beyond_every_float_is_an_error() -> None:

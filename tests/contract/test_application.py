@@ -205,3 +205,16 @@ def test_a_file_takes_the_same_work_however_many_there_are() -> None:
     many_steps = steps(lambda: application_sql(many, "app"))
     assert few_steps <= 50 * 6_500
     assert many_steps <= 4.1 * few_steps
+
+
+@pytest.mark.parametrize("comments", [1, 60, 5000])
+def test_comments_before_a_statement_are_passed_over_however_many_there_are(
+    comments: int,
+) -> None:
+    before = "/* to\nselect * **/\n-- a line */\n" * comments
+    application = read(
+        a_js=f"q(`SELECT id FROM users`); q(`{before}.a {{}}`); q(`{before}(SELECT gone FROM users)`)"
+    )
+    line = 1 + 2 * 3 * comments
+    assert [one.place.line for one in application.statements] == [1, line]
+    assert missing(application) == [f"column users.gone: a.js:{line}"]

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.collector.execute import answer
+from monitor.collector.ledger_statements import LedgerStatements
 from monitor.database import Session
 from monitor.demo.mariadb import PrivateServer
 from monitor.demo.tokens import TABLES
@@ -20,7 +21,7 @@ from monitor.model.errors import QueryError
 from monitor.model.ledger import DriftKind, LedgerMemory, LedgerPosition
 from monitor.model.positions import Position
 from monitor.model.results import Success
-from monitor.model.settings import Query
+from monitor.model.settings import Query, Statement
 from monitor.model.walks import Ledger
 from monitor.storage.ledger_positions import packed_ledger
 from monitor.storage.positions import position_to_text, text_to_position
@@ -348,6 +349,39 @@ def test_without_a_fitting_column_there_is_no_ledger_and_it_says_why(
     assert looks.position.unfit == (
         "token_usage_history.user_id is not the first column of an index"
     )
+
+
+def test_users_whose_names_are_digits_with_zeros_before_them_are_not_those_of_the_number(
+    tokens: Bench,
+) -> None:
+    history = Statement(
+        "SELECT 1 AS usage_id, '007' AS user_id, 30 AS tokens FROM dual"
+        " WHERE %(since)s < %(until)s AND %(sample)s >= 0"
+        " UNION ALL SELECT 2, '7', 40 UNION ALL SELECT 3, 'u7', 50",
+        ("since", "until", "sample"),
+    )
+    accounts = Statement(
+        "SELECT * FROM (SELECT '007' AS user_id, 1 AS balance, 9 AS tokens_limit, 'pro' AS plan"
+        " UNION ALL SELECT '7', 2, 9, 'pro' UNION ALL SELECT 'u7', 3, 9, 'pro') users"
+        " WHERE user_id IN %(user_ids)s",
+        ("user_ids",),
+    )
+    query = tokens.queries["ledger"]
+    assert isinstance(query.walk, Ledger)
+    statements = LedgerStatements(
+        replace(query, statement=history, accounts=accounts),
+        query.walk,
+        tokens.session,
+        ends_at_seconds=time.monotonic() + 20,
+    )
+    used = {row.user: row.tokens for row in statements.rows(0, 3, 1)}
+    assert used == {"007": 30, 7: 40, "u7": 50}
+    found = statements.accounts(used)
+    assert {user: one.balance for user, one in found.items()} == {
+        "007": 1,
+        7: 2,
+        "u7": 3,
+    }
 
 
 def test_a_person_sees_rows_and_nothing_is_judged_or_kept(tokens: Bench) -> None:
