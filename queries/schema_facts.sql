@@ -1,4 +1,4 @@
--- Which columns that queries look up by are the first of an index?
+-- Which columns that queries look up by are the first of an index? The keys of the three tables are among them.
 -- One row for each such column that exists, always: `present` 1 or 0. `present` is NULL for a view, whose table is not seen.
 -- What was never indexed is 0 and no fault; what was and no longer is, a rule with a memory finds.
 --
@@ -19,7 +19,7 @@ WHERE c.table_schema = DATABASE()
   AND c.table_name IN (:users, :user_subscriptions, :token_usage_history)
   AND (
       (c.table_name = :users AND c.column_name IN (:id, :tokens_remaining))
-      OR (c.table_name = :user_subscriptions AND c.column_name = :user_id)
+      OR (c.table_name = :user_subscriptions AND c.column_name IN (:subscription_id, :user_id))
       OR (c.table_name = :token_usage_history AND c.column_name IN (:history_id, :created_at))
   )
 GROUP BY c.table_name, c.column_name

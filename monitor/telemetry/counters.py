@@ -73,7 +73,7 @@ class Telemetry:
             return self._counts[counted].series()
 
     def put_back(self, changed: Changed) -> None:
-        """Give back what was taken: whoever took it could not look at it."""
+        """Restore what was taken: whoever took it could not look at it."""
         with self._lock:
             for owner, keys in changed.items():
                 for key in keys:

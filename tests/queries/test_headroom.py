@@ -21,8 +21,9 @@ def headroom(bench: Bench) -> dict[tuple[str, ...], float]:
     return dict(bench.series("headroom")["token_headroom_ratio"])
 
 
-def indexes(bench: Bench) -> dict[tuple[str, ...], float]:
-    return dict(bench.series("schema_facts")["token_schema_index_present"])
+def indexes(bench: Bench, **parameters: str) -> dict[tuple[str, ...], float]:
+    found = bench.series("schema_facts", **parameters)
+    return dict(found["token_schema_index_present"])
 
 
 def test_an_id_near_the_end_of_its_type_is_told_by_its_counter(fresh: Bench) -> None:
@@ -90,6 +91,19 @@ def test_an_index_counts_by_its_first_column(fresh: Bench) -> None:
     assert indexes(fresh)["users", "tokens_remaining"] == 1
     fresh.execute("DROP INDEX first ON users")
     assert indexes(fresh)["users", "tokens_remaining"] == 0
+
+
+def test_the_key_of_subscriptions_is_seen_to_go_whatever_its_name(fresh: Bench) -> None:
+    # These tables call it otherwise.
+    assert ("user_subscriptions", "id") not in indexes(fresh)
+    assert indexes(fresh, subscription_id="nr")["user_subscriptions", "nr"] == 1
+    fresh.execute("ALTER TABLE user_subscriptions RENAME COLUMN nr TO id")
+    assert indexes(fresh)["user_subscriptions", "id"] == 1
+    fresh.execute(
+        "ALTER TABLE user_subscriptions MODIFY id INT NOT NULL, DROP PRIMARY KEY"
+    )
+    assert indexes(fresh)["user_subscriptions", "id"] == 0
+    assert indexes(fresh)["user_subscriptions", "user_id"] == 1
 
 
 def test_a_column_that_is_not_there_and_a_view_have_no_word_on_indexes(
