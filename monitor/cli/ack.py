@@ -32,7 +32,7 @@ def command(
     headers: Mapping[str, str],
     common: CommonOptions,
 ) -> int:
-    """Say that somebody knows of the alert with this FINGERPRINT: nobody is reminded until it resolves.
+    """Acknowledge the alert with this FINGERPRINT: nobody is reminded until it resolves.
 
     It has to fire. `alerts --format json` and the page have its fingerprint. When it gets louder, that is told.
     Exit codes: 0, 1 when the daemon did not answer or refused.

@@ -41,6 +41,7 @@ from monitor.model.metric_kinds import Bucket, HistogramColumns
 from monitor.model.results import Blocked, Outcome, Sample, ServerWarning
 from monitor.model.schedules import Cron, Every
 from monitor.model.settings import Config, Metric, labels_of
+from monitor.model.silences import SILENCE_REFUSALS, SilenceState
 from monitor.telemetry import own_metrics
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.exposition import (
@@ -373,6 +374,13 @@ def test_known_series_begin_at_zero_and_times_only_when_they_are_known() -> None
         for name, severity in rules
         for state in ("pending", "firing")
     }
+    refusals = {
+        f'token_monitor_silence_refusals_total{{reason="{reason}"}}': 0.0
+        for reason in SILENCE_REFUSALS
+    }
+    silences = {
+        f'token_monitor_silences{{state="{state}"}}': 0.0 for state in SilenceState
+    }
     assert own == {
         'token_monitor_build_info{version="1.2.3"}': 1.0,
         f"token_monitor_query_runs_total{{{job}}}": 0.0,
@@ -400,6 +408,8 @@ def test_known_series_begin_at_zero_and_times_only_when_they_are_known() -> None
         'token_monitor_query_status{query="balances",status="waiting",target="main"}': 1.0,
         **kills,
         **alerts,
+        **refusals,
+        **silences,
     }
 
 
@@ -494,6 +504,7 @@ def test_every_counter_counts_something() -> None:
     telemetry.killed(Kill("main", KILL_REASONS[0], "no"))
     telemetry.delivered(Delivery("oncall", NOW, 0.1, reason="timeout"))
     telemetry.refused("oncall", 1)
+    telemetry.silence_refused("unknown")
     telemetry.heartbeat(Delivery("heartbeat", NOW, 0.1, reason="timeout"))
     telemetry.http_sd(Delivery("http_sd", NOW, 0.1, reason="timeout"))
     unread = ApplicationReading(fault="no such folder")
