@@ -14,12 +14,11 @@ from datetime import datetime, timedelta
 from monitor.collector import cursor_check
 from monitor.collector.courtesy import USUAL, Courtesy
 from monitor.collector.cursor_counting import count_forward, count_late, restart_at
+from monitor.collector.cursor_gaps import gaps_between, kept_gaps
 from monitor.collector.cursor_looking import MAX_AHEAD, catch_up, look_ahead, look_back
 from monitor.collector.cursor_memory import first_minute
 from monitor.collector.cursor_ranges import (
     RECENT_IDS,
-    gaps_between,
-    kept_gaps,
     recount_of,
     settled_mark,
     with_mark,
@@ -174,12 +173,11 @@ def _go_on(
     with statements.new_since(since_at):
         new_gaps = () if settled is None else count_forward(run, settled, now)
     recount = recount_of(start.gaps, now)
-    late_rows = count_late(run, recount) if recount.due else 0
+    late_rows = count_late(run, recount)
     if highest - max(run.until, run.memory.high) > MAX_AHEAD:
         run.forget(_empty_memory(query, highest))
-    look_back(
-        run, _oldest(run, of_rows_alone=True), _may_look_back(statements, courtesy)
-    )
+    may_look_back = _may_look_back(statements, courtesy)
+    look_back(run, _oldest(run, of_rows_alone=True), may_look_back)
     memory = run.builder.built(run.memory, oldest_minute=_oldest(run) + 1)
     with statements.new_since(since_at):
         ahead = look_ahead(run, memory, highest)
@@ -202,6 +200,7 @@ def _go_on(
         labels=run.labels,
         late_rows=start.late_rows + late_rows,
         left_out=run.left_out,
+        unread_ids=run.unread_ids,
         windows=None,
     )
     return _findings(run, ahead, after, now)
@@ -261,6 +260,9 @@ def _begun(
 
 def _settled(run: CursorRun, marks: tuple[Mark, ...], now: datetime) -> Mark | None:
     """Return up to where rows can be counted; None where nothing is to be counted."""
+    if run.until > run.memory.high and not run.statements.has_budget:
+        # All of the run went into catching up.
+        return None
     settle = run.statements.walk.settle
     settled = settled_mark(marks, now, settle, None)
     if settled is None or settled.highest <= run.until:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from monitor.collector.cursor_ranges import Recount, gaps_between, gaps_with
+from monitor.collector.cursor_gaps import gaps_between, gaps_with
+from monitor.collector.cursor_ranges import Recount
 from monitor.collector.cursor_run import CursorRun
 from monitor.model.cursor_position import Gap, Mark
 
@@ -41,7 +42,7 @@ def _count_range(run: CursorRun, end: int, ids: list[int]) -> bool:
     rows = run.settled_rows(run.until, end, ids)
     if rows is None:
         return False
-    sums = run.counting(in_memory=run.until >= run.memory.high)
+    sums = run.counting(in_memory=run.until == run.memory.high)
     run.add(rows, sums)
     run.count(sums)
     return True

@@ -8,7 +8,7 @@ from dataclasses import replace
 from monitor.collector.cursor_memory import MemoryBuilder
 from monitor.collector.cursor_rows import ALL_MINUTES, RangeSums
 from monitor.collector.cursor_run import CursorRun
-from monitor.model.cursor_position import CursorMemory
+from monitor.model.cursor_position import UNCOVERED, CursorMemory
 
 MAX_AHEAD = 50_000
 """So many ids that are not counted yet are read at each run; of more the memory is read anew, newest first."""
@@ -54,20 +54,34 @@ def _reached(
 
 
 def catch_up(run: CursorRun) -> None:
-    """Read again what was counted and is not in the memory, since that was written some minutes before a restart."""
-    while run.memory.high < run.until <= run.memory.high + MAX_AHEAD:
-        until = min(run.until, run.memory.high + run.piece)
-        sums = RangeSums(run.builder, seen=run.builder)
-        if run.read(run.memory.high, until, sums):
-            run.memory = replace(run.memory, high=until)
+    """Read again what was counted and is not in the memory, since that was written some minutes before a restart.
+
+    As far as the run's budget goes; until all is read nothing more is counted.
+    """
+    high = run.memory.high
+    while run.may_catch_up(high):
+        high = _read_on(run, run.builder, high, run.until)
+        run.memory = replace(run.memory, high=high)
 
 
 def look_ahead(run: CursorRun, memory: CursorMemory, highest: int) -> CursorMemory:
-    """Return the memory with all rows up to the newest, counted or not; it is for this run's samples alone."""
+    """Return the memory with all rows up to the newest, counted or not; it is for this run's samples alone.
+
+    Where they are not reached in half of the run's time, no window is covered: one that ends earlier would read
+    as less use.
+    """
     builder = MemoryBuilder(memory, run.bounds.now_seconds)
-    since = max(memory.high, run.until)
-    while since < highest:
-        until = min(highest, since + run.piece)
-        if run.read(since, until, RangeSums(builder, seen=builder)):
-            since = until
+    since = memory.high
+    while run.may_look_ahead(since, highest):
+        since = _read_on(run, builder, since, highest)
+    run.unread_ids = max(0, highest - since)
+    if run.unread_ids:
+        memory = replace(memory, covered_from=UNCOVERED, is_complete=False)
     return builder.built(memory)
+
+
+def _read_on(run: CursorRun, builder: MemoryBuilder, since: int, highest: int) -> int:
+    """Read a piece; return up to which id all is read, as before where it was too much."""
+    until = min(highest, since + run.piece)
+    is_read = run.read(since, until, RangeSums(builder, seen=builder))
+    return until if is_read else since

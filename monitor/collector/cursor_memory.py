@@ -82,7 +82,8 @@ class MemoryBuilder:
         if oldest_minute is not None:
             sums = _sums_from(sums, oldest_minute)
             members = _members_from(members, oldest_minute)
-        members = self._thinned(members)
+        # Of a rare series thinning may leave nobody, and then it is not there.
+        members = {one: seen for one, seen in self._thinned(members).items() if seen}
         levels = _levels_in_use(self._levels, members)
         return replace(reach, sums=sums, members=members, levels=levels)
 
@@ -145,8 +146,11 @@ def labels_within(memory: CursorMemory, after_minute: int) -> set[Labels]:
     """Return every label set that had a row in the minutes behind one."""
     sums, members = memory.sums.items(), memory.members.items()
     found = {labels for (_, labels), minutes in sums if max(minutes) > after_minute}
+    # A memory that an older version wrote may have a series without members.
     found.update(
-        labels for (_, labels), seen in members if max(seen.values()) > after_minute
+        labels
+        for (_, labels), seen in members
+        if max(seen.values(), default=after_minute) > after_minute
     )
     return found
 

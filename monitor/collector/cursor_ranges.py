@@ -1,9 +1,9 @@
-"""Up to which id rows are counted, which ids had no row, how large a piece is; of a cursor's run, pure."""
+"""Up to which id rows are counted, when gaps are looked at again, how large a piece is; pure."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,13 +21,13 @@ RECOUNT_AFTER = timedelta(minutes=30)
 """No range is looked at for late rows before it is so old."""
 RECOUNT_UNTIL = timedelta(minutes=60)
 """When the oldest range is so old, all that are older than RECOUNT_AFTER are looked at, each once."""
-MAX_GAPS = 10_000
-"""More are not kept, the oldest go: with 16 bytes each they are written with every position."""
-
 MAX_PIECE = 5_000
 FIRST_PIECE = 1_000
+FEWEST_ROWS = 200
+"""Time alone never makes a piece smaller: so many rows cost little more than the statement that asks for them."""
 _AIM_SECONDS = 0.025
 """Half of what a piece may take, since the next one may be slower."""
+_QUICK_SECONDS = 0.5
 
 
 def with_mark(marks: tuple[Mark, ...], now: datetime, highest: int) -> tuple[Mark, ...]:
@@ -59,25 +59,12 @@ def settled_mark(
         opened_at = now - timedelta(seconds=oldest_open_seconds)
         bound = min(bound, max(opened_at - TRANSACTION_MARGIN, now - MAX_WAIT))
     settled = [mark for mark in marks if mark.seen_at <= bound]
-    return settled[-1] if settled else None
+    return next(reversed(settled), None)
 
 
 def without_passed(marks: tuple[Mark, ...], since: int) -> tuple[Mark, ...]:
     """Return the marks that are still to be reached."""
     return tuple(mark for mark in marks if mark.highest > since)
-
-
-def gaps_between(
-    ids: Sequence[int], since: int, until: int, counted_at: datetime
-) -> tuple[Gap, ...]:
-    """Return which ids above `since` and up to `until` have no row; `ids` are those that have one, ascending."""
-    gaps = []
-    before = since
-    for one in (*ids, until + 1):
-        if one > before + 1:
-            gaps.append(Gap(before + 1, one - 1, counted_at))
-        before = one
-    return tuple(gaps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +87,17 @@ def _counted_at(gap: Gap) -> datetime:
     return gap.counted_at
 
 
-def kept_gaps(gaps: tuple[Gap, ...]) -> tuple[Gap, ...]:
-    """Return the newest gaps, no more than are kept."""
-    return gaps[-MAX_GAPS:]
+def next_piece(piece: int, seconds: float, fixed_seconds: float, largest: int) -> int:
+    """Return how many rows the next piece has, after one of `piece` rows that took so long.
 
-
-def gaps_with(ids: Iterable[int], gaps: Sequence[Gap]) -> Iterator[Gap]:
-    """Yield the gaps that one of these ids is in."""
-    found = sorted(ids)
-    for gap in gaps:
-        if bisect_right(found, gap.last) > bisect_left(found, gap.first):
-            yield gap
-
-
-def next_piece(piece: int, seconds: float, largest: int) -> int:
-    """Return how many rows the next piece has, after one of `piece` rows that took so long."""
-    factor = _AIM_SECONDS / max(seconds, 0.000_001)
-    wanted = int(piece * min(2.0, factor))
+    `fixed_seconds`: what a statement takes whatever it reads, as the way to a remote server and back. That is no
+    reason for small pieces: they may take as much again.
+    """
+    if piece < FEWEST_ROWS:
+        # It is not for its time that it is so small: a larger one failed, and may succeed by now.
+        factor = 2.0 if seconds < _QUICK_SECONDS else 1.0
+    else:
+        work_seconds = max(seconds - fixed_seconds, 0.000_001)
+        factor = min(2.0, max(_AIM_SECONDS, fixed_seconds) / work_seconds)
+    wanted = max(int(piece * factor), min(piece, FEWEST_ROWS))
     return max(1, min(wanted, largest, MAX_PIECE))

@@ -15,7 +15,7 @@ from monitor.collector.cursor_statements import (
     is_too_much,
 )
 from monitor.model.cursor_position import CursorMemory, CursorPosition, SeriesKey
-from monitor.model.errors import QueryError
+from monitor.model.errors import QueryError, Reason
 from monitor.model.results import Rows
 from monitor.model.settings import Labels, Query
 from monitor.model.walks import CursorFact
@@ -46,6 +46,8 @@ class CursorRun:
     row_count: int = 0
     is_new_memory: bool = field(init=False)
     """Whether what is remembered did not begin at the position's: then that is not to be found any more."""
+    unread_ids: int = 0
+    """How many of the newest ids were not reached for the windows."""
     has_timeless: bool = False
     """Whether some row had no time that could be read."""
 
@@ -69,6 +71,15 @@ class CursorRun:
         """Return every label set that a row had, in this run or before."""
         return self.adder.known
 
+    def may_catch_up(self, high: int) -> bool:
+        """Return whether there is more to catch up with than up to an id, and budget for it."""
+        return high < self.until and self.statements.has_budget
+
+    def may_look_ahead(self, since: int, highest: int) -> bool:
+        """Return whether there is more to look at, and the first half of the run's time is not over."""
+        has_caught_up = since >= self.until
+        return has_caught_up and since < highest and self.statements.is_early
+
     def read(self, since: int, until: int, sums: RangeSums) -> bool:
         """Add the rows above `since` up to `until`; False where they are too many, and the piece is smaller now."""
         rows = self.rows(since, until)
@@ -78,19 +89,30 @@ class CursorRun:
         return True
 
     def rows(self, since: int, until: int) -> Rows | None:
-        """Return the rows of a range; None where they are too many, and the piece is smaller now."""
+        """Return the rows of a range; None where they are too many, and the piece is smaller now.
+
+        None as well where the run's time is over: what was read until then stands.
+        """
         try:
             rows = self.statements.rows(since, until)
         except QueryError as error:
-            if not is_too_much(error) or self.piece == 1 or until <= since + 1:
+            if not is_too_much(error):
+                raise
+            if error.reason is Reason.TIMEOUT and not self.statements.had_time:
+                # It had only what was left of the run: that says nothing of how much it is.
+                return None
+            if self.piece == 1 or until <= since + 1:
                 raise
             self.piece = max(1, min(self.piece, until - since) // 4)
             return None
-        is_whole = until - since >= self.piece
-        seconds = self.statements.piece_seconds
-        wanted = next_piece(self.piece, seconds, self._largest)
         # How fast a piece is that is not full says nothing of one that is.
-        self.piece = wanted if is_whole else min(self.piece, max(wanted, 1))
+        if until - since >= self.piece:
+            self.piece = next_piece(
+                self.piece,
+                self.statements.piece_seconds,
+                self.statements.quickest_seconds,
+                self._largest,
+            )
         return rows
 
     def add(self, rows: Rows, sums: RangeSums) -> None:

@@ -58,6 +58,10 @@ class CursorStatements:
     spent_seconds: float = 0.0
     piece_seconds: float = 0.0
     """What the last range took."""
+    had_time: bool = True
+    """Whether half of the run's time was left when the last range was asked for."""
+    quickest_seconds: float = math.inf
+    """What the quickest of those took that give one row: so much each one takes, whatever it reads."""
     warnings: dict[ServerWarning, None] = field(default_factory=dict)
 
     @contextmanager
@@ -78,6 +82,12 @@ class CursorStatements:
     def has_time(self) -> bool:
         """Return whether the run's time is not over."""
         return self.ends_at_seconds - time.monotonic() > MIN_TRY_SECONDS
+
+    @property
+    def is_early(self) -> bool:
+        """Return whether half of the run's time is left."""
+        left_seconds = self.ends_at_seconds - time.monotonic()
+        return left_seconds > self.query.timeout.total_seconds() / 2
 
     def bounds(self) -> Bounds:
         """Return the highest id and the server's clock."""
@@ -144,6 +154,7 @@ class CursorStatements:
         statement = self.query.statement_for(self.session.server.flavor)
         ends = {"since": since, "until": until, "since_at": self.since_at}
         values: dict[str, Scalar] = {**self.query.parameters, **ends}
+        self.had_time = self.is_early
         started_seconds = time.monotonic()
         rows = self._fetch(statement, values, self.query.max_rows)
         self.piece_seconds = time.monotonic() - started_seconds
@@ -171,9 +182,16 @@ class CursorStatements:
         left_seconds = self.ends_at_seconds - started_seconds
         timeout = timedelta(seconds=max(MIN_TRY_SECONDS, left_seconds))
         try:
-            return fetch(self.session, statement, values, timeout, max_rows)
+            # The server's own limit stays, so that it is stated once; KILL keeps to what is left.
+            limit = self.query.timeout
+            return fetch(
+                self.session, statement, values, timeout, max_rows, server_limit=limit
+            )
         finally:
-            self.spent_seconds += time.monotonic() - started_seconds
+            took_seconds = time.monotonic() - started_seconds
+            self.spent_seconds += took_seconds
+            if max_rows == 1:
+                self.quickest_seconds = min(self.quickest_seconds, took_seconds)
 
 
 def is_too_much(error: QueryError) -> bool:

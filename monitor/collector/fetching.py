@@ -24,13 +24,20 @@ def fetch(
     values: Mapping[str, Bindable],
     timeout: timedelta,
     max_rows: int,
+    server_limit: timedelta | None = None,
 ) -> Rows:
-    """Return the rows of a statement, bound to those of the values that it names.
+    """Return the rows of a statement, bound to those of the values that it names; limits as of `Session.fetch`.
 
     Raises QueryError as the server answers, KeyError for a value that is not there.
     """
     bound = {name: values[name] for name in statement.parameters}
-    return session.fetch(statement, bound, timeout=timeout, max_rows=max_rows)
+    return session.fetch(
+        statement,
+        bound,
+        timeout=timeout,
+        max_rows=max_rows,
+        server_limit=server_limit,
+    )
 
 
 def only_row(rows: Rows) -> tuple[Cell, ...]:

@@ -43,6 +43,15 @@ class SessionServices:
     status: StatusReader
 
 
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """What one statement may take: time by our clock and by the server's own limit, and rows."""
+
+    timeout: timedelta
+    of_server: timedelta
+    max_rows: int
+
+
 class Session:
     """A leased connection that runs statements, one after another, in the thread that leased it.
 
@@ -88,6 +97,7 @@ class Session:
         *,
         timeout: timedelta,
         max_rows: int,
+        server_limit: timedelta | None = None,
     ) -> Rows:
         """Run a statement, once, and return all its rows in the server's order, none left out.
 
@@ -95,12 +105,16 @@ class Session:
         server's own limit, then KILL, then our cut of the connection. QueryError says why there are no rows
         (`timeout`, `too_many_rows` beyond `max_rows`, `bad_result` for one that cannot be believed, …),
         TargetError that the connection is lost; the session may be used again after either.
+
+        `server_limit` is a longer one of the server's own, `timeout` without it: to state another limit before each
+        of many statements would double their round trips.
         """
         if self._is_snapshot and not self.connection.in_order:
             raise QueryError(Reason.KILLED, "the snapshot has ended")
         self._open_connection()
         sql = self.statement_sql(statement, values)
-        return self._fetch(sql, timeout=timeout, max_rows=max_rows)
+        limits = _Limits(timeout, server_limit or timeout, max_rows)
+        return self._fetch(sql, limits)
 
     def use_time_zone(self, time_zone: str) -> None:
         """Set the time zone that what follows runs in: an offset, a name, or `server` for the server's own."""
@@ -152,13 +166,11 @@ class Session:
             raise _altered(self.connection.server)
         return self.connection
 
-    def _fetch(self, sql: str, *, timeout: timedelta, max_rows: int) -> Rows:
-        connection = self.connection
+    def _fetch(self, sql: str, limits: _Limits) -> Rows:
+        connection, timeout = self.connection, limits.timeout
         victim = connection.identity
         started = time.monotonic()
-        outcome, was_killed = self._bounded(
-            partial(self._ask, sql, timeout=timeout, max_rows=max_rows), timeout
-        )
+        outcome, was_killed = self._bounded(partial(self._ask, sql, limits), timeout)
         elapsed_seconds = time.monotonic() - started
         self.statement_seconds += elapsed_seconds
         is_answered = isinstance(outcome, Rows) or is_answer_error(outcome)
@@ -176,7 +188,7 @@ class Session:
             raise _timed_out(timeout, detail="killed")
         if isinstance(outcome, Exception):
             raise self._failure(outcome, is_answered=is_answered) from None
-        self._check_time(elapsed_seconds, timeout)
+        self._check_time(elapsed_seconds, limits.of_server)
         return outcome
 
     def _check_time(self, elapsed_seconds: float, timeout: timedelta) -> None:
@@ -217,9 +229,9 @@ class Session:
                 raise
         return outcome, kill.rang
 
-    def _ask(self, sql: str, *, timeout: timedelta, max_rows: int) -> Rows:
+    def _ask(self, sql: str, limits: _Limits) -> Rows:
         connection = self.connection
-        seconds = timeout.total_seconds() + _CUT_AFTER_SECONDS + 1.0
+        seconds = limits.timeout.total_seconds() + _CUT_AFTER_SECONDS + 1.0
 
         def expect_answer() -> None:
             # Each statement of ours ends with the connection in order; what follows may not be reached.
@@ -230,13 +242,13 @@ class Session:
         self._orphans.check(connection, sql)
         expect_answer()
         has_limit = "statement" in connection.server.limits
-        if has_limit and connection.statement_limit != timeout:
-            _state_limit(connection, timeout)
+        if has_limit and connection.statement_limit != limits.of_server:
+            _state_limit(connection, limits.of_server)
             expect_answer()
         if connection.time_zone != self._time_zone:
             enter_zone(connection, self._time_zone)
             expect_answer()
-        rows = read_answer(connection.driver, sql, max_rows=max_rows)
+        rows = read_answer(connection.driver, sql, max_rows=limits.max_rows)
         warnings = read_warnings(connection, seconds=seconds)
         connection.in_order = True
         return replace(rows, warnings=warnings)

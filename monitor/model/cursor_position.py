@@ -105,6 +105,8 @@ class CursorPosition:
     restarts: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
     """How many rows were left out of something, by kind."""
+    unread_ids: int = 0
+    """How many of the newest ids the run did not reach: its windows were left out."""
     checked_at: datetime | None = None
     """When the column was last found fit or unfit."""
     windows: WindowRead | None = None

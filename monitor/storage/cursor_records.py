@@ -36,6 +36,7 @@ def cursor_to_record(position: CursorPosition) -> dict[str, Any]:
         "late_rows": position.late_rows,
         "restarts": position.restarts,
         "left_out": dict(position.left_out),
+        "unread_ids": position.unread_ids,
         "marks": [
             [instant_to_text(mark.seen_at), mark.highest] for mark in position.marks
         ],
@@ -70,6 +71,7 @@ def record_to_cursor(
         late_rows=record["late_rows"],
         restarts=record["restarts"],
         left_out=record["left_out"],
+        unread_ids=record.get("unread_ids", 0),
         marks=tuple(
             Mark(text_to_instant(at), highest) for at, highest in record["marks"]
         ),

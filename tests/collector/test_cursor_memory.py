@@ -9,6 +9,7 @@ from monitor.collector.cursor_memory import (
     MAX_MEMBERS,
     MemoryBuilder,
     is_estimated,
+    labels_within,
     member_hash,
     minute_of,
     window_members,
@@ -67,3 +68,27 @@ def test_beyond_100_000_members_their_number_is_an_estimate_to_a_few_per_cent() 
     # those who came last are counted one by one
     newest = NOW_MINUTE - 1400 + count // 200 - 1
     assert window_members(memory, SERIES, newest - 5) == 5 * 200
+
+
+def test_a_rare_series_that_thinning_leaves_nobody_of_is_not_there() -> None:
+    rare = ("m", (("action", "refund"),))
+    hours_ago = NOW_MINUTE - 165
+    thinned = {member for member in range(100) if member_hash(member) & 1}
+    builder = MemoryBuilder(EMPTY, NOW)
+    builder.see(rare, hours_ago, member_hash(min(thinned)))
+    for member in range(1000, 1000 + MAX_MEMBERS):
+        builder.see(SERIES, NOW_MINUTE - member % 170, member_hash(member))
+    memory = builder.built(EMPTY)
+    assert is_estimated(memory)
+    assert labels_within(memory, NOW_MINUTE - 1440) == {SERIES[1]}
+    # who comes later in a minute that is thinned, and is not kept either
+    builder = MemoryBuilder(memory, NOW)
+    builder.see(rare, hours_ago, member_hash(max(thinned)))
+    again = builder.built(memory)
+    assert labels_within(again, NOW_MINUTE - 1440) == {SERIES[1]}
+    assert unpacked_memory(packed_memory(again)) == again
+
+
+def test_a_series_without_members_of_an_older_state_has_no_labels() -> None:
+    memory = CursorMemory(0, 0, members={SERIES: {}})
+    assert labels_within(memory, 0) == set()

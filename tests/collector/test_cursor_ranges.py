@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.collector.cursor_gaps import gaps_between, gaps_with
 from monitor.collector.cursor_ranges import (
-    gaps_between,
-    gaps_with,
     next_piece,
     recount_of,
     settled_mark,
@@ -102,7 +101,24 @@ def test_each_gap_is_looked_at_once_when_it_is_30_to_90_minutes_old(
 
 
 def test_a_piece_follows_the_time_that_one_takes() -> None:
-    assert next_piece(1000, 0.001, 5000) == 2000
-    assert next_piece(4000, 0.001, 5000) == 5000
-    assert next_piece(1000, 0.1, 5000) == 250
-    assert next_piece(1, 9.0, 5000) == 1
+    assert next_piece(1000, 0.001, 0.0, 5000) == 2000
+    assert next_piece(4000, 0.001, 0.0, 5000) == 5000
+    assert next_piece(1000, 0.1, 0.0, 5000) == 250
+
+
+def test_what_each_statement_takes_anyhow_makes_no_piece_smaller() -> None:
+    assert next_piece(1000, 0.042, 0.04, 5000) == 2000
+    assert next_piece(1000, 0.120, 0.04, 5000) == 500
+    # bounds that took longer than the piece
+    assert next_piece(1000, 0.040, 0.09, 5000) == 2000
+
+
+def test_time_alone_makes_no_piece_smaller_than_some_hundred_rows() -> None:
+    assert next_piece(1000, 9.0, 0.0, 5000) == 200
+    assert next_piece(200, 9.0, 0.0, 5000) == 200
+    # one that failed is smaller, and grows where there is time
+    assert next_piece(1, 0.03, 0.0, 5000) == 2
+    assert next_piece(150, 0.2, 0.0, 5000) == 300
+    assert next_piece(1, 9.0, 0.0, 5000) == 1
+    # a statement that gives few rows at most
+    assert next_piece(7, 9.0, 0.0, 7) == 7

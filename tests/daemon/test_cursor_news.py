@@ -38,6 +38,14 @@ def test_a_table_that_was_truncated_late_rows_and_an_unfit_column_are_news() -> 
     assert events(_UNFIT, _COUNTED) == ["cursor.accepted"]
 
 
+def test_windows_that_are_left_out_are_news_once_and_that_they_are_back() -> None:
+    left_out = replace(_COUNTED, unread_ids=70)
+    (delayed,) = cursor_news(_COUNTED, left_out)
+    assert (delayed.event, delayed.fields) == ("cursor.delayed", {"unread_ids": 70})
+    assert events(left_out, replace(left_out, unread_ids=90)) == []
+    assert events(left_out, _COUNTED) == ["cursor.reached"]
+
+
 def test_a_column_by_which_a_ledger_cannot_read_is_news() -> None:
     fit = LedgerPosition("ledger t.id", 1, LedgerMemory(datetime.now(UTC)))
     unfit = replace(fit, unfit="t.id is not unique")

@@ -28,7 +28,7 @@ from tests.database.targets import wait_until
 from tests.queries.conftest import Bench
 
 _users = itertools.count()
-_TABLE = """CREATE TABLE token_usage_history (
+TABLE = """CREATE TABLE token_usage_history (
     id BIGINT AUTO_INCREMENT PRIMARY KEY, user_id INT, article_id INT, tokens_used INT, action VARCHAR(50),
     created_at DATETIME)"""
 RECOUNTED = 61 * 60.0
@@ -49,7 +49,7 @@ def bench(
 def history(bench: Bench) -> Bench:
     bench.execute("DROP VIEW IF EXISTS token_usage_history")
     bench.execute("DROP TABLE IF EXISTS token_usage_history, token_usage_history_base")
-    bench.execute(_TABLE)
+    bench.execute(TABLE)
     # the session's clock goes again
     bench.session.connection.execute("SET SESSION timestamp = DEFAULT")
     return bench
