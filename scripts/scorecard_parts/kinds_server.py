@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
 import pymysql
+from pymysql.constants import ER
 
 from scripts.scorecard_parts.incident import Incident, Scene, behaving, sql
 from scripts.scorecard_parts.tables import APPLICATION, MONITOR, MONITOR_PASSWORD
 
 _WHOLE = (1.0,)
+_TRIED_SECONDS = 30.0
 _MISMATCH = r"TokenColumnMismatch|TokenSchema\w*"
 _MISSING = r"TokenColumnMissing"
 _HEADROOM = r"TokenHeadroom"
@@ -41,8 +44,23 @@ def _without_monitor(statement: str) -> Callable[[Scene], None]:
 def _use_up_quota(scene: Scene) -> None:
     """Let somebody else have the only connection that the account may have."""
     scene.sql(f"ALTER USER {MONITOR}@localhost WITH MAX_USER_CONNECTIONS 1")
-    _cut(scene, MONITOR)
-    scene.world.held.append(scene.world.connect(MONITOR, MONITOR_PASSWORD))
+    gives_up_seconds = time.monotonic() + _TRIED_SECONDS
+    while not scene.world.held:
+        _cut(scene, MONITOR)
+        try:
+            scene.world.held.append(scene.world.connect(MONITOR, MONITOR_PASSWORD))
+        except pymysql.OperationalError as error:
+            # The monitor was there first, or what was cut has not ended yet.
+            is_taken = error.args[0] == ER.USER_LIMIT_REACHED
+            if not is_taken or time.monotonic() > gives_up_seconds:
+                raise
+
+
+def _take_updates(scene: Scene) -> None:
+    """Take a right from the application; a connection that is open keeps those of its database."""
+    scene.sql(f"REVOKE UPDATE ON app.* FROM {APPLICATION}@localhost")
+    _cut(scene, APPLICATION)
+    scene.world.connect_application()
 
 
 def _fill_up(scene: Scene) -> None:
@@ -208,7 +226,7 @@ SERVER = (
         "application_right_lost",
         "server",
         _FAILING,
-        sql(f"REVOKE UPDATE ON app.* FROM {APPLICATION}@localhost"),
+        _take_updates,
         _WHOLE,
         symptoms=_AFTER,
     ),

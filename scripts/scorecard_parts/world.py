@@ -95,6 +95,10 @@ class World:
         self.server.stop()
         self.server.start()
         self.root = self.connect()
+        self.connect_application()
+
+    def connect_application(self) -> None:
+        """Give the application another connection, as its pool does when one has ended."""
         self.application.connection = self.connect(tables.APPLICATION)
 
     def close(self) -> None:
