@@ -21,6 +21,13 @@ from monitor.model.settings import Flavor
 _QUERY_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _FLAVORS: Final[Mapping[str, Flavor]] = {flavor.value: flavor for flavor in Flavor}
 
+# docs/adr/0064: labels and rules are bound before anybody has met the server.
+_ONE_MEANING: Final = (
+    "what a query means is the same on all kinds of server, and stands in {name}.toml: give the columns of"
+    " {name}.{flavor}.sql the names that it has, with AS; what is otherwise on one target belongs into"
+    " [targets.NAME.queries.{name}] of config.toml"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class QueryFiles:
@@ -87,6 +94,8 @@ class _Found:
             by_ending = {".toml": self.tomls, ".sql": self.statements}
             by_ending[path.suffix][name] = path
             return None
+        if path.suffix == ".toml" and flavor in _FLAVORS:
+            return _ONE_MEANING.format(name=name, flavor=flavor)
         if path.suffix == ".toml" or flavor not in _FLAVORS:
             return f'"{flavor}" is no kind of server{near_miss(flavor, list(_FLAVORS))}'
         self.variants.setdefault(name, {})[_FLAVORS[flavor]] = path

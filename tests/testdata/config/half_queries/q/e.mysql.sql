@@ -1,0 +1,1 @@
+SELECT COUNT(*) AS n FROM performance_schema.threads
