@@ -12,11 +12,14 @@ from monitor.cli import UNKNOWN
 from monitor.cli.app_check import ApplicationCheck, check_application
 from monitor.cli.asking import ask_now
 from monitor.cli.checked import Checked
-from monitor.cli.names import offer_queries, offer_targets
+from monitor.cli.derived_check import check_derived
+from monitor.cli.names import offer_checks, offer_targets
 from monitor.cli.options import (
     CommonOptions,
     print_problems,
     selected,
+    selected_of,
+    selected_targets,
     with_common_options,
 )
 from monitor.cli.outcome import CheckOutcome
@@ -25,12 +28,13 @@ from monitor.cli.report_formats import REPORTS, Report
 from monitor.cli.run_once import CheckOptions, check
 from monitor.config.source_files import read_sources
 from monitor.model.errors import ConfigError
+from monitor.model.settings import Config, Job
 from monitor.telemetry.log import Log
 from monitor.timing.clock import AnchoredClock
 
 
 @click.command("check")
-@click.argument("queries", nargs=-1, metavar="[QUERY]...", shell_complete=offer_queries)
+@click.argument("queries", nargs=-1, metavar="[QUERY]...", shell_complete=offer_checks)
 @click.option(
     "--target",
     "target",
@@ -77,7 +81,8 @@ def command(
 ) -> int:
     """Run every query once, now (or each QUERY, which may be a pattern); rules do not wait for their `for`.
 
-    A query that needs a missing column is blocked and not run; the missing column is the finding.
+    A query that needs a missing column is blocked and not run; the missing column is the finding. Derived values
+    are computed from what the queries gave; one that is named brings its inputs with it.
 
     Exit codes: 0 ok, 1 warning, 2 critical, 3 could not tell (a query that failed, bad configuration,
     bad usage, nothing selected). Critical outweighs could not tell, that outweighs warning.
@@ -85,7 +90,8 @@ def command(
     report = REPORTS[form]
     try:
         config = common.load_config(ask_now, reads_source=True)
-        jobs = selected(config, queries, target)
+        schema = schema or app_sql is not None
+        jobs, derived = _selected(config, queries, target, schema=schema)
         sources = None if app_sql is None else read_sources(app_sql)
     except ConfigError as error:
         print_problems(error)
@@ -96,8 +102,12 @@ def command(
         error.show()
         return _cannot_tell(report, [error.format_message()])
     log = common.make_log()
-    options = CheckOptions(schema or sources is not None, config.runbook_base_url)
-    checked = check(jobs, os.environ, AnchoredClock(), options)
+    clock = AnchoredClock()
+    began_at = clock.now()
+    options = CheckOptions(schema, config.runbook_base_url)
+    checked = check(jobs, os.environ, clock, options)
+    values = check_derived(derived, checked, began_at, config.runbook_base_url)
+    checked = (*checked, *values)
     _log_runs(log, checked)
     applications: tuple[ApplicationCheck, ...] = ()
     if sources is not None:
@@ -107,6 +117,25 @@ def command(
     echo(report.of(outcome))
     log.close()
     return int(outcome.status)
+
+
+def _selected(
+    config: Config, queries: Sequence[str], target: str | None, *, schema: bool
+) -> tuple[list[Job], list[Job]]:
+    """Return the queries to check, with those that derived values among them are made of, and these values.
+
+    Of schemas the queries alone: no server could say what a derived value lacks.
+    """
+    if schema:
+        return selected(config, queries, target), []
+    chosen = selected_of(config.all_jobs, config, queries, target)
+    derived = [job for job in chosen if job.query.derivation is not None]
+    wanted = {job.key for job in chosen}
+    for job in derived:
+        wanted.update(one.key for one in job.query.derived_by.inputs)
+    here = {one.name for one in selected_targets(config, target)}
+    jobs = [job for job in config.jobs if job.key in wanted and job.target.name in here]
+    return jobs, derived
 
 
 def _cannot_tell(report: Report, messages: Sequence[str]) -> int:

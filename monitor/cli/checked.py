@@ -91,12 +91,27 @@ class Checked:
         return isinstance(self.result.outcome, Blocked) and not self.findings
 
     @property
+    def is_derived(self) -> bool:
+        """Return whether it was computed from others, and no server was asked for it."""
+        return self.result.job.query.derivation is not None
+
+    @property
+    def has_reached_server(self) -> bool:
+        """Return whether a server took time for it."""
+        return self.result.outcome.has_reached_server and not self.is_derived
+
+    @property
     def status(self) -> CheckStatus:
         """Return what this query alone comes to."""
         statuses = [finding.status for finding in self.findings]
         if self.failure is not None:
             statuses.append(CheckStatus.UNKNOWN)
         return worst(statuses)
+
+
+def asked_of_servers(checked: Iterable[Checked]) -> list[Checked]:
+    """Return those for which a server was asked: not what was derived from them."""
+    return [one for one in checked if not one.is_derived]
 
 
 def worst(statuses: Iterable[CheckStatus]) -> CheckStatus:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from monitor.alerting.evaluate import matching
-from monitor.cli.checked import Checked
+from monitor.cli.checked import Checked, asked_of_servers
 from monitor.cli.output import plain_line
 from monitor.model.results import Sample, Success
 from monitor.model.settings import Rule, Severity
@@ -28,7 +28,7 @@ def perfdata(checked: Sequence[Checked], counts: Mapping[str, int]) -> list[str]
         "failed": f"{counts['failed']};;;0;{total}",
         "blocked": f"{counts['blocked']};;;0;{total}",
     }
-    for one in checked:
+    for one in asked_of_servers(checked):
         pieces[_label(*one.result.job.key)] = _of_query(one)
     for one in checked:
         pieces.update(_of_rules(one))
@@ -37,7 +37,7 @@ def perfdata(checked: Sequence[Checked], counts: Mapping[str, int]) -> list[str]
 
 def _of_query(one: Checked) -> str:
     value = "U"
-    if one.result.outcome.has_reached_server:
+    if one.has_reached_server:
         value = f"{one.result.duration_seconds:.3f}s"
     timeout_seconds = one.result.job.query.timeout.total_seconds()
     return f"{value};;;0;{timeout_seconds:g}"

@@ -42,6 +42,10 @@ def _queries(config: Config) -> Iterable[str]:
     return (job.query.name for job in config.jobs)
 
 
+def _checks(config: Config) -> Iterable[str]:
+    return (job.query.name for job in config.all_jobs)
+
+
 def _targets(config: Config) -> Iterable[str]:
     return (target.name for target in config.targets)
 
@@ -65,6 +69,7 @@ def offer_fingerprints(
 
 
 offer_queries = _offering(_queries)
+offer_checks = _offering(_checks)
 offer_targets = _offering(_targets)
 offer_receivers = _offering(_receivers)
 offer_rules = _offering(all_rule_names)

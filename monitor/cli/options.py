@@ -133,13 +133,23 @@ def selected(config: Config, queries: Sequence[str], target: str | None) -> list
 
     UsageError of a name that fits nothing, and where nothing is left.
     """
+    return selected_of(config.jobs, config, queries, target)
+
+
+def selected_of(
+    candidates: Sequence[Job],
+    config: Config,
+    queries: Sequence[str],
+    target: str | None,
+) -> list[Job]:
+    """Return the same of some jobs of the configuration."""
     targets = {one.name for one in selected_targets(config, target)}
-    names = dict.fromkeys(job.query.name for job in config.jobs)
+    names = dict.fromkeys(job.query.name for job in candidates)
     wanted = _present_names(queries, list(names))
     chosen = _matching(list(names), wanted)
     jobs = [
         job
-        for job in config.jobs
+        for job in candidates
         if job.query.name in chosen and job.target.name in targets
     ]
     if not jobs:

@@ -208,7 +208,7 @@ def state_of(one: Checked) -> str:
 
 
 def _took(one: Checked) -> str:
-    if not one.result.outcome.has_reached_server:
+    if not one.has_reached_server:
         return "-"
     return f"{one.result.duration_seconds * 1000:.0f} ms"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -10,33 +10,24 @@ from monitor.alerting.evaluate import evaluate, hold
 from monitor.alerting.populations import counts_in
 from monitor.alerting.rule_input import BoundRule
 from monitor.cli.output import label_pairs
-from monitor.cli.rule_tests import ResultSchema, RuleTest, SampleSchema
-from monitor.collector.samples import samples_of
-from monitor.collector.sweep_sums import added, samples_in, whole
+from monitor.cli.rule_test_results import results_for, sample_of
+from monitor.cli.rule_tests import ResultSchema, RuleTest
 from monitor.config.toml.problems import Origin
 from monitor.detection.rules import Memories, with_findings
 from monitor.model.alerts import Alert, AlertState, Scope
-from monitor.model.errors import Reason, SampleError
-from monitor.model.positions import SweepPosition
+from monitor.model.errors import SampleError
 from monitor.model.results import (
-    Cell,
-    Failure,
-    Outcome,
     Result,
-    Rows,
     Sample,
     Success,
 )
-from monitor.model.settings import Job, Labels, Query, Rule, labels_of
-from monitor.model.sweeps import Cycle, Sums
-from monitor.model.walks import Cursor, Sweep
+from monitor.model.settings import Config, Job, Labels, Rule
 
 _BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 """A Monday; a test says after how long something is, and not when."""
 _SUMMARY = "summary"
 _NO_LABELS = ("alert", _SUMMARY)
 """What of an alert that a test names is no label of it."""
-_NO_ROWS = "a query with a cursor makes samples of what it remembers: give samples"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +48,22 @@ class _Remembered:
     alerts: dict[str, Mapping[Labels, Alert]] = field(default_factory=dict)
 
 
-def run_rule_test(test: RuleTest, job: Job) -> Iterator[Difference]:
+def run_rule_test(test: RuleTest, job: Job, config: Config) -> Iterator[Difference]:
     """Yield how the alerts of a query's rules differ from what the test says; the first fault of rows ends it."""
-    state = _Remembered(tuple(map(_sample, test.given.beside)))
+    state = _Remembered(tuple(map(sample_of, test.given.beside)))
+    results = results_for(job, config, test.given.defaults)
     at = _BEGIN
     for number, given in enumerate(test.given.results):
         try:
-            outcome = _outcome(job.query, test.given.defaults, given)
+            result_at = results.given(given)
         except SampleError as error:
             yield Difference(test.origin("results", number), str(error))
             return
         for _ in range(given.times):
             at += test.given.interval
-            _take(state, Result(job, at, at, at, 0.0, outcome))
+            result = result_at(at)
+            if result is not None:
+                _take(state, result)
         yield from _differences(test, number, given, state)
 
 
@@ -106,58 +100,6 @@ def _evaluated(
     seen = success.as_seen_by(rule)
     now = result.scheduled_at
     return evaluate(bound, before, seen, now=now, is_first=False).active
-
-
-def _outcome(
-    query: Query, defaults: Mapping[str, object], given: ResultSchema
-) -> Outcome:
-    """Return the result that a test gives; SampleError where its rows cannot be read."""
-    if given.no_data:
-        return Failure(Reason.QUERY_ERROR, "no data, as the test says")
-    if given.samples is not None:
-        samples = tuple(_sample(one) for one in given.samples)
-        return Success(samples, len(samples))
-    if isinstance(query.walk, Cursor):
-        raise SampleError(_NO_ROWS)
-    rows = _rows(query, defaults, given.rows or [])
-    samples = samples_of(query, rows)
-    if not isinstance(query.walk, Sweep):
-        return Success(samples, len(rows.rows))
-    samples = samples_in(whole(query, added(Sums(), samples, {})))
-    through = SweepPosition("", 1, last=Cycle(_BEGIN, _BEGIN))
-    return Success(samples, len(rows.rows), position=through)
-
-
-def _sample(given: SampleSchema) -> Sample:
-    return Sample(given.metric, labels_of(given.labels), given.value)
-
-
-def _rows(
-    query: Query,
-    defaults: Mapping[str, object],
-    given: Sequence[Mapping[str, object]],
-) -> Rows:
-    """Return rows with all columns that the query's metrics name; what a row leaves out is NULL."""
-    columns: dict[str, None] = {}
-    for metric in query.metrics:
-        columns.update(dict.fromkeys(metric.labels))
-        columns.update(dict.fromkeys(metric.value_columns))
-        columns.update(dict.fromkeys(metric.details))
-        columns.update(dict.fromkeys(metric.at_least.values()))
-    for row in (defaults, *given):
-        unknown = row.keys() - columns
-        if unknown:
-            raise SampleError(f"no metric or rule names column {min(unknown)}")
-    cells = [{**dict.fromkeys(columns), **defaults, **row} for row in given]
-    return Rows(tuple(columns), tuple(_cells(row.values()) for row in cells))
-
-
-def _cells(values: Iterable[object]) -> tuple[Cell, ...]:
-    cells: list[Cell] = []
-    for value in values:
-        is_cell = isinstance(value, bool | int | float | str | None)
-        cells.append(value if is_cell else str(value))  # type: ignore[arg-type]
-    return tuple(cells)
 
 
 def _differences(

@@ -33,13 +33,32 @@ class SampleSchema(Schema):
     value: float
 
 
-class ResultSchema(Schema):
-    """One of `[[tests.results]]`."""
+class OutcomeSchema(Schema):
+    """What a run gives."""
 
-    times: Annotated[int, integer_in(1, 100_000)] = 1
     rows: list[dict[str, Any]] | None = None
     samples: list[SampleSchema] | None = None
     no_data: bool = False
+
+    @property
+    def says_something(self) -> bool:
+        """Return whether it has any of these."""
+        given = (self.rows, self.samples, self.no_data or None)
+        return given != (None, None, None)
+
+
+class InputSchema(OutcomeSchema):
+    """One of `inputs`: what a query that a derived value is made of gives."""
+
+    query: Text
+    target: Text | None = None
+
+
+class ResultSchema(OutcomeSchema):
+    """One of `[[tests.results]]`."""
+
+    times: Annotated[int, integer_in(1, 100_000)] = 1
+    inputs: list[InputSchema] | None = None
     fires: list[dict[str, ScalarText]] | None = None
     pending: list[dict[str, ScalarText]] | None = None
 
@@ -102,9 +121,9 @@ def jobs_of(tests: Sequence[RuleTest], config: Config) -> list[Job]:
     found: list[Job] = []
     for test in tests:
         name, target = test.given.query, test.given.target
-        jobs = [job for job in config.jobs if job.query.name == name]
+        jobs = [job for job in config.all_jobs if job.query.name == name]
         if not jobs:
-            names = {job.query.name for job in config.jobs}
+            names = {job.query.name for job in config.all_jobs}
             message = f'no query "{name}" runs{near_miss(name, names)}'
             problems.add(test.origin("query"), message)
             continue

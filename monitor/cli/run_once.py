@@ -5,23 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.alerting.blocking import blocked
-from monitor.alerting.evaluate import evaluate
-from monitor.alerting.populations import counts_in
-from monitor.alerting.rule_input import BoundRule
-from monitor.alerting.shown import shown_annotations
-from monitor.cli.checked import Checked, Finding
+from monitor.cli.checked import Checked
+from monitor.cli.judged import judged
 from monitor.cli.preflight import preflight, would_fail
 from monitor.collector.execute import execute
 from monitor.collector.explain import missing_text
 from monitor.database import Database
-from monitor.model.alerts import Alert, Change, Scope
-from monitor.model.errors import Reason, SampleError
+from monitor.model.errors import Reason
 from monitor.model.results import Failure, Result, Success
-from monitor.model.settings import ColumnName, Job, Rule
+from monitor.model.settings import ColumnName, Job
 from monitor.model.wording import counted
 from monitor.secrets.reader import SecretReader
 from monitor.timing.clock import Clock
@@ -131,7 +127,13 @@ class _TargetRun:
         if not isinstance(outcome, Success):
             return Checked(result)
         self._missing |= outcome.missing or frozenset()
-        return self._judged(result, outcome)
+        return judged(
+            result,
+            outcome,
+            _note(outcome),
+            missing=self._missing,
+            runbook_base_url=self._options.runbook_base_url,
+        )
 
     def _blocked(self, job: Job, missing: frozenset[ColumnName]) -> Checked:
         now = self._clock.now()
@@ -140,56 +142,11 @@ class _TargetRun:
             return Checked(result)
         return Checked(result, (would_fail(job, missing_text(missing)),))
 
-    def _judged(self, result: Result, success: Success) -> Checked:
-        """Return what the rules find in a result, without their `for`; not those that lack a column."""
-        found: list[Finding] = []
-        for rule in result.job.query.rules:
-            if self._missing.isdisjoint(rule.needs):
-                try:
-                    found.extend(self._findings(rule, result, success))
-                except SampleError as error:
-                    failure = Failure(Reason.BAD_RESULT, f"{rule.name}: {error}")
-                    return Checked(replace(result, outcome=failure), tuple(found))
-        return Checked(result, tuple(found), _note(success))
-
-    def _findings(self, rule: Rule, result: Result, success: Success) -> list[Finding]:
-        if rule.is_closed_at(result.scheduled_at):
-            return []
-        # Whoever asks gets all that is found: nothing is kept of it.
-        limit = max(1, len(success.samples))
-        bound = BoundRule(
-            replace(rule.without_holds(), max_alerts=limit),
-            Scope(rule.name, *result.job.key),
-            result.job.target.labels,
-            result.job.query.parameters,
-            self._options.runbook_base_url,
-            counts=counts_in(rule.population, success.samples),
-        )
-        # Since when it is so cannot be known from one look.
-        evaluation = evaluate(
-            bound, {}, success, now=result.scheduled_at, is_first=True
-        )
-        return [
-            _finding(change.alert)
-            for change in evaluation.transitions
-            if change.change is Change.FIRED
-        ]
-
 
 def _note(success: Success) -> str:
     rows = counted(success.row_count, "row")
     names = dict.fromkeys(bound.metric for bound in success.lower_bounds)
     return f"{rows}; at least, not all counted: {', '.join(names)}" if names else rows
-
-
-def _finding(alert: Alert) -> Finding:
-    return Finding(
-        alert.severity,
-        alert.name,
-        dict(alert.labels),
-        shown_annotations(alert),
-        alert.evidence,
-    )
 
 
 def _not_run(job: Job, failure: Failure, now: datetime) -> Checked:

@@ -34,7 +34,7 @@ def command(files: Sequence[Path], common: CommonOptions) -> int:
     jobs = jobs_of(tests, config)
     failed = 0
     for test, job in zip(tests, jobs, strict=True):
-        differences = list(run_rule_test(test, job))
+        differences = list(run_rule_test(test, job, config))
         failed += bool(differences)
         for line in _report(test, differences):
             echo(line)

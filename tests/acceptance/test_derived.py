@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,12 @@ timeout = "250ms"
 [metrics.orders_rows]
 help = "Orders"
 labels = ["shop"]
+value = "n"
+"""
+_OTHER = """
+summary = "Nothing of orders"
+[metrics.other]
+help = "One"
 value = "n"
 """
 _SQL = "SELECT shop, COUNT(*) AS n FROM orders GROUP BY shop"
@@ -141,12 +148,89 @@ def test_a_row_that_is_missing_fires_and_an_input_that_is_lost_ends_nothing(
         assert "rows_behind" not in about
 
 
-def test_commands_about_databases_leave_it_out_and_validate_checks_it(
+def checked(config: Path, *arguments: str) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Return the exit code of a check, and what it says of each query on its target."""
+    done = run_command("check", "--format", "json", "--config", str(config), *arguments)
+    assert done.stdout, done.stderr
+    found = {
+        f"{one['query']} on {one['target']}": one
+        for one in json.loads(done.stdout)["checks"]
+    }
+    return done.returncode, found
+
+
+def test_a_check_computes_values_from_what_it_asked_and_judges_their_rules(
+    config: Path, schema: str, replica: PrivateMariaDB
+) -> None:
+    code, found = checked(config)
+    messages = {name: one["message"] for name, one in found.items()}
+    assert (code, messages) == (
+        0,
+        {
+            "orders on main": "2 rows",
+            "orders on replica": "2 rows",
+            "rows_behind on replica": 'shop="eu" 0, shop="us" 0',
+            "orders_total on main": "3",
+            "orders_total on replica": "3",
+        },
+    )
+    execute(replica, schema, "DELETE FROM orders WHERE shop = 'us'")
+    code, found = checked(config)
+    (finding,) = found["rows_behind on replica"]["findings"]
+    assert (code, found["rows_behind on replica"]["status"]) == (2, "critical")
+    assert finding["labels"]["shop"] == "us"
+    assert (
+        finding["annotations"]["summary"]
+        == "1 orders of us are missing on replica: 1 there, 0 here"
+    )
+    done = run_command("check", "--format", "nagios", "--config", str(config))
+    assert "'replica/RowsMissing/us'=1;;~:0" in done.stdout
+    # No server took time for it.
+    assert "'replica/rows_behind'" not in done.stdout
+
+
+def test_a_value_that_is_named_brings_its_inputs_and_no_other_query(
+    config: Path, folder: Path
+) -> None:
+    two_files(folder, "other", sql="SELECT 1 AS n", toml=_OTHER)
+    code, found = checked(config, "rows_*")
+    assert (code, sorted(found)) == (
+        0,
+        ["orders on main", "orders on replica", "rows_behind on replica"],
+    )
+
+
+def test_a_check_cannot_tell_a_value_one_of_whose_inputs_it_did_not_get(
+    config: Path, replica: PrivateMariaDB
+) -> None:
+    code, found = checked(config, "--target", "replica")
+    value = found["rows_behind on replica"]
+    assert (code, value["status"], value["reason"], value["message"]) == (
+        3,
+        "unknown",
+        "input_missing",
+        "input_missing: primary (orders_rows on main): was not checked",
+    )
+    assert found["orders_total on replica"]["message"] == "3"
+    replica.stop()
+    code, found = checked(config)
+    replica.start()
+    value = found["rows_behind on replica"]
+    assert (code, value["status"], value["reason"]) == (3, "unknown", "input_missing")
+    assert value["message"].startswith(
+        "input_missing: replica (orders_rows on replica): target_down: "
+    )
+    assert found["orders_total on main"]["message"] == "3"
+
+
+def test_a_check_of_schemas_leaves_values_out(config: Path) -> None:
+    code, found = checked(config, "--schema")
+    assert (code, sorted(found)) == (0, ["orders on main", "orders on replica"])
+
+
+def test_commands_about_statements_leave_it_out_and_validate_checks_it(
     config: Path,
 ) -> None:
-    done = run_command("check", "--config", str(config))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "rows_behind" not in done.stdout
     done = run_command("validate", "--connect", "--config", str(config))
     assert (done.returncode, "rows_behind" in done.stdout) == (0, False), done.stdout
     config.write_text(
