@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -41,7 +41,7 @@ from monitor.model.metric_kinds import Bucket, HistogramColumns
 from monitor.model.results import Blocked, Outcome, Sample, ServerWarning
 from monitor.model.schedules import Cron, Every
 from monitor.model.settings import Config, Metric, labels_of
-from monitor.model.silences import SILENCE_REFUSALS, SilenceState
+from monitor.model.silences import SILENCE_REFUSALS, Silence, SilenceState
 from monitor.telemetry import own_metrics
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.exposition import (
@@ -51,7 +51,7 @@ from monitor.telemetry.exposition import (
 )
 from monitor.telemetry.negotiation import OPENMETRICS, TEXT, negotiated
 from monitor.telemetry.own_metrics import Counted, OwnMetric
-from monitor.telemetry.readings import MonitorState
+from monitor.telemetry.readings import MonitorState, Reading, silence_counts
 from monitor.telemetry.text_format import EOF, LineFormat, head
 from tests.web.picture import (
     BALANCES,
@@ -517,6 +517,21 @@ def test_every_counter_counts_something() -> None:
         if not any(value > 0 for _labels, value in telemetry.series(counted))
     ]
     assert idle == [], "declared, and never counted"
+
+
+def test_silences_are_counted_by_what_they_are_now() -> None:
+    config = a_config(queries=(BALANCES,))
+    hour = timedelta(hours=1)
+    active = Silence("a", (), NOW - hour, NOW + hour, NOW)
+    pending = replace(active, id="p", starts_at=NOW + hour, ends_at=NOW + 2 * hour)
+    expired = replace(active, id="e", ends_at=NOW)
+    silences = {one.id: one for one in (active, pending, expired)}
+    reading = Reading(replace(a_snapshot(config), silences=silences), NOW)
+    assert dict(silence_counts(reading)) == {
+        ("active",): 1,
+        ("pending",): 1,
+        ("expired",): 1,
+    }
 
 
 def test_alerts_are_counted_by_rule_state_and_severity_and_resolved_ones_are_not() -> (
