@@ -95,7 +95,10 @@ class Maintenance:
         """Forget a little, or free a little room; returns whether nothing is left to do."""
         names = [receiver.name for receiver in config.receivers]
         forgotten = self._state.prune_before(
-            now - config.state.retention, receivers=names, now=now
+            now - config.state.retention,
+            receivers=names,
+            jobs={job.key for job in config.all_jobs},
+            now=now,
         )
         for given_up in forgotten.given_up:
             self._listener.on_given_up(given_up)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.model.alerts import Delivery
+from monitor.model.settings import JobKey
 from monitor.storage import outbox
 from monitor.storage.rows import placeholders
 from monitor.storage.serialization import instant_to_text
@@ -17,6 +18,7 @@ _STEP_ROWS = 10
 # At once, since this is within the transaction of what was just written: some milliseconds.
 _PRUNED_ROWS = 5000
 _HISTORY = ("transitions", "deliveries")
+_OF_JOBS = ("positions", "memories")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,12 @@ def prune_step(
     receivers: Sequence[str],
     *,
     now: datetime,
+    jobs: Collection[JobKey] | None = None,
 ) -> Pruned:
-    """Delete a few rows of each table that are older than the instant, within a transaction."""
+    """Delete a few rows of each table that are older than the instant, within a transaction.
+
+    `receivers` and `jobs` are those that are configured; with None no job counts as removed.
+    """
     text = instant_to_text(instant)
     count = 0
     for table in _HISTORY:
@@ -44,6 +50,9 @@ def prune_step(
         count += connection.execute(delete, (text,)).rowcount
     delete = "DELETE FROM last_results WHERE run_at < ?"
     count += connection.execute(delete, (text,)).rowcount
+    if jobs is not None:
+        for table in _OF_JOBS:
+            count += _forget_removed(connection, table, jobs)
     others = f"created_at < ? AND receiver NOT IN ({placeholders(receivers)})"
     given_up = outbox.give_up(
         connection,
@@ -56,6 +65,25 @@ def prune_step(
         ),
     )
     return Pruned(given_up, is_all=not count and not given_up)
+
+
+def _forget_removed(
+    connection: sqlite3.Connection, table: str, jobs: Collection[JobKey]
+) -> int:
+    """Delete a little of what was kept of jobs that are no more; return of how many jobs.
+
+    When a job was removed nobody notes: its last result is kept for as long as the history, and says so.
+    """
+    without_result = connection.execute(
+        f"SELECT DISTINCT target, query FROM {table} AS kept WHERE NOT EXISTS"
+        " (SELECT 1 FROM last_results WHERE target = kept.target AND query = kept.query)"
+    )
+    removed = [key for key in without_result.fetchall() if key not in jobs]
+    removed = removed[:_STEP_ROWS]
+    connection.executemany(
+        f"DELETE FROM {table} WHERE target = ? AND query = ?", removed
+    )
+    return len(removed)
 
 
 def prune(connection: sqlite3.Connection, table: str, limit: int) -> None:

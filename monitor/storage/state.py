@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -204,17 +204,21 @@ class State(StateQueries):
         instant: datetime,
         *,
         receivers: Sequence[str] = (),
+        jobs: Collection[JobKey] | None = None,
         now: datetime | None = None,
     ) -> Pruned:
         """Delete some of the history that is older, and give up some of what has waited since before.
 
         Of receivers that are no longer configured: others would have taken or lost it by now. It is given
-        up as of `now`, or else of the instant. A step takes a fraction of a second: call it until nothing
+        up as of `now`, or else of the instant. What walks and rules remember goes where no job is configured
+        that ran since; with None for `jobs` it all stays. A step takes a fraction of a second: call it until nothing
         is left, between other work.
         """
 
         def write(connection: sqlite3.Connection) -> Pruned:
-            return prune_step(connection, instant, receivers, now=now or instant)
+            return prune_step(
+                connection, instant, receivers, now=now or instant, jobs=jobs
+            )
 
         pruned = Pruned()
         ends_at_seconds = time.monotonic() + _STEP_SECONDS

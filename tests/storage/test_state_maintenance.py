@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from monitor.detection.rules import RuleMemory
 from monitor.model.alerts import Change, Transition
-from monitor.storage import open_directory
+from monitor.model.positions import CursorPosition
+from monitor.storage import LastResult, State, open_directory
 from tests.storage.test_state import alert
 from tests.support.disks import garble
 from tests.support.harness import (
@@ -133,3 +135,35 @@ def test_old_history_is_forgotten_tick_by_tick_and_its_room_given_back(
     finally:
         opened.state.close()
         opened.lock.release()
+
+
+def test_what_is_remembered_of_a_removed_target_goes_with_the_history_and_all_else_stays() -> (
+    None
+):
+    state, retention = State(), timedelta(days=30)
+    harness = Harness(state=state)
+    assert harness.config.state.retention == retention
+    (running, *_) = harness.config.all_jobs
+    removed = [(f"pod-{number}", "usage") for number in range(25)]
+    keys = [running.key, *removed]
+    state.record(
+        {},
+        (),
+        (),
+        positions={key: CursorPosition("cursor t.id", 7, 120) for key in keys},
+        memories={
+            (key, rule): RuleMemory("shape", 1.0)
+            for key in keys
+            for rule in ("One", "Other")
+        },
+    )
+    # Of the one that is configured there never was a result.
+    state.save_results([LastResult(*key, START - retention) for key in removed])
+
+    harness.tick()
+    assert set(state.positions()) == {key for key, _ in state.memories()} == {*keys}
+    harness.asleep(timedelta(hours=1))
+    for _ in range(10):
+        harness.tick()
+    assert set(state.positions()) == {running.key}
+    assert set(state.memories()) == {(running.key, "One"), (running.key, "Other")}
