@@ -175,7 +175,8 @@ def _counted_from(rule: Rule, result: Result, data_at: datetime) -> datetime:
     """Return from when on was counted what a rule goes by, at the earliest; `data_at`: when that was read."""
     since: datetime | None = None
     if isinstance(result.outcome, Success):
-        since = counted_since(result.outcome.counted_from, rule.metric)
+        counted = result.outcome.counted_from
+        since = counted_since(counted, rule.metric, rule.where)
     return min(data_at, since or data_at) - rule.reach
 
 

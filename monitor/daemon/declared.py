@@ -51,6 +51,8 @@ class Declarer:
 
     def take(self, request: DeclareRequest, changes: Changes, now: datetime) -> None:
         """Record what is wanted or over; put into the changes what an acknowledgement changes."""
+        # What was not recorded the last time was never so.
+        self._acknowledged = []
         match request:
             case BeginDeploy() | EndDeploy():
                 declared = self._latest.snapshot.deploys

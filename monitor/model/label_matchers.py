@@ -13,7 +13,17 @@ from pydantic_core import SchemaError, SchemaValidator, core_schema
 MAX_VALUE: Final = 1_000
 """The longest value or expression of a matcher, in characters."""
 _LABEL: Final = r"[A-Za-z_][A-Za-z0-9_]*"
-_MATCHER: Final = re.compile(rf"\s*({_LABEL})\s*(=~|!=|!~|=)\s*(.*?)\s*", re.DOTALL)
+# The rest is stripped afterwards: to look for its last blank here would take the square of how many there are.
+_MATCHER: Final = re.compile(rf"\s*({_LABEL})\s*(=~|!=|!~|=)(.*)", re.DOTALL)
+_MAX_TEXT: Final = 3 * MAX_VALUE
+"""Of a matcher as it is written: escapes and blanks are longer than what they say."""
+MAX_MATCHERS: Final = 20
+"""Of a silence, or of what is asked for at once."""
+_MAX_CLASSES: Final = 10
+"""Each class of Unicode, such as \\w, takes 80 kB once it is compiled."""
+_MAX_STATES: Final = 10_000
+_CLASS: Final = re.compile(r"\\[wWdDsSpPbB]")
+_COUNTED: Final = re.compile(r"\{([0-9]*),?([0-9]*)\}")
 _ESCAPES: Final = {"\\n": "\n", '\\"': '"', "\\\\": "\\"}
 
 
@@ -71,13 +81,15 @@ class LabelMatcher:
 
 def parse_matcher(text: str) -> LabelMatcher:
     """Read a matcher as amtool takes it: the value in quotes or without; ValueError says what is wrong."""
+    if len(text) > _MAX_TEXT:
+        raise ValueError(f"a matcher is longer than {_MAX_TEXT} characters")
     match = _MATCHER.fullmatch(text)
     if match is None:
         raise ValueError(
             f'"{text}" is not a matcher; allowed: label=value, and !=, =~, !~ in place of ='
         )
     label, operator, value = match.groups()
-    return a_matcher(label, MatchOperator(operator), _unquoted(value))
+    return a_matcher(label, MatchOperator(operator), _unquoted(value.strip()))
 
 
 def a_matcher(label: str, operator: MatchOperator, value: str) -> LabelMatcher:
@@ -86,6 +98,11 @@ def a_matcher(label: str, operator: MatchOperator, value: str) -> LabelMatcher:
         raise ValueError(f'"{label}" is not the name of a label')
     if len(value) > MAX_VALUE:
         raise ValueError(f"{label}: is longer than {MAX_VALUE} characters")
+    if operator.is_regex and _is_large(value):
+        raise ValueError(
+            f'{label}: "{value}" is too large; allowed: {_MAX_CLASSES} times \\w, \\d, \\s or \\p,'
+            f" and {_MAX_STATES} characters, as often as they are repeated"
+        )
     try:
         return LabelMatcher(label, operator, value)
     except SchemaError as error:
@@ -99,6 +116,15 @@ def _unquoted(value: str) -> str:
     if len(value) < 2 or not value.startswith('"') or not value.endswith('"'):
         return value
     return re.sub(r'\\[n"\\]', lambda found: _ESCAPES[found[0]], value[1:-1])
+
+
+def _is_large(expression: str) -> bool:
+    """Return whether an expression could take more than a megabyte: repetitions may stand within each other."""
+    times = 1
+    for least, most in _COUNTED.findall(expression):
+        times *= max(int(f"0{least}"), int(f"0{most}"), 1)
+    classes = len(_CLASS.findall(expression))
+    return times * classes > _MAX_CLASSES or times * len(expression) > _MAX_STATES
 
 
 def _compiled(expression: str) -> SchemaValidator:

@@ -9,6 +9,7 @@ from starlette.datastructures import QueryParams
 
 from monitor.model.alerts import Alert
 from monitor.model.label_matchers import (
+    MAX_MATCHERS,
     LabelMatcher,
     MatchOperator,
     a_matcher,
@@ -65,7 +66,10 @@ def asked_alerts(params: QueryParams) -> AskedAlerts:
 
 def asked_matchers(params: QueryParams) -> tuple[LabelMatcher, ...]:
     """Return what `filter=` says, each time that it is given; ValueError says what is wrong."""
-    return tuple(map(parse_matcher, params.getlist("filter")))
+    filters = params.getlist("filter")
+    if len(filters) > MAX_MATCHERS:
+        raise ValueError(f"more than {MAX_MATCHERS} times filter")
+    return tuple(map(parse_matcher, filters))
 
 
 def _flag(params: QueryParams, name: str) -> bool:

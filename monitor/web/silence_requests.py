@@ -11,7 +11,12 @@ from typing import Any, Final, TypeVar
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from monitor.model.label_matchers import LabelMatcher, MatchOperator, a_matcher
+from monitor.model.label_matchers import (
+    MAX_MATCHERS,
+    LabelMatcher,
+    MatchOperator,
+    a_matcher,
+)
 from monitor.model.settings import Config
 from monitor.model.silences import (
     MAX_SILENCES,
@@ -25,7 +30,6 @@ from monitor.timing.durations import format_duration
 
 MAX_LENGTH: Final = timedelta(days=366)
 """A rule that is never to be told is switched off in the configuration, where others see it."""
-MAX_MATCHERS: Final = 20
 _MAX_COMMENT: Final = 500
 _MAX_NAME: Final = 100
 
