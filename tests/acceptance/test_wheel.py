@@ -34,7 +34,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkout.mkdir()
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, checkout)
-    for name in ("monitor", "queries", "docs/runbooks"):
+    for name in ("monitor", "queries", "docs/runbooks", "docs/cookbook/recipes"):
         shutil.copytree(
             ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__")
         )
@@ -92,6 +92,10 @@ def test_the_wheel_has_the_program_and_the_queries_and_nothing_else(
     expected |= {
         f"monitor/runbooks/{path.name}"
         for path in (ROOT / "docs" / "runbooks").iterdir()
+    }
+    expected |= {
+        f"monitor/recipes/{path.name}"
+        for path in (ROOT / "docs" / "cookbook" / "recipes").iterdir()
     }
     expected |= {
         path.relative_to(ROOT).as_posix()

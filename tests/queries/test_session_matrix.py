@@ -77,7 +77,8 @@ FROM user_subscriptions p GROUP BY p.plan_type ORDER BY p.plan_type
 
 
 # On MySQL an account that only reads may not set it, so init_connect fails; too little memory to sort in.
-_MAY_FAIL = {"max_error_count", "sort_buffer_size"}
+# Where a plan is looked for among all orders of the tables, a slow machine does not find it within the time limit.
+_MAY_FAIL = {"max_error_count", "sort_buffer_size", "optimizer_prune_level"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from monitor.web.query_page import QueryDetail, QueryPage
 from monitor.web.routes import ENDPOINTS, OPEN_PATHS, application
 from monitor.web.rule_clocks import AlertClock, RuleClock
 from monitor.web.samples_table import SampleTable
+from monitor.web.silence_pages import SilenceRow, SilencesPage
 from monitor.web.tables import QueryRow, ReceiverRow, TargetRow
 from monitor.web.target_page import SchemaContract, TargetPage
 from monitor.web.trend_plots import TimeRange
@@ -45,7 +46,7 @@ SHOWN = (
     *(QueryPage, QueryDetail, RuleClock, AlertClock, SampleTable),
     *(TargetPage, SchemaContract, AlertPage, NotifiedReceiver),
     *(HistoryPage, FilterLinks, FilterLink, PastChange, PastDelivery),
-    *(MissingPage, OfferedPage),
+    *(MissingPage, OfferedPage, SilencesPage, SilenceRow),
     *(NumberTile, PlanTable, Choices, NarrowedPage, PageFilter),
     *(Plot, Line, AxisTick, Band, ThresholdLine, TimeRange),
 )
@@ -69,7 +70,13 @@ def test_everything_that_is_computed_for_the_page_is_in_its_template(
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("page", (Page, QueryPage, TargetPage, AlertPage, HistoryPage, MissingPage)),
+        (
+            "page",
+            (
+                *(Page, QueryPage, TargetPage, AlertPage),
+                *(HistoryPage, MissingPage, SilencesPage),
+            ),
+        ),
         ("detail", (QueryDetail,)),
         ("rule", (RuleClock,)),
         ("alert", (AlertClock,)),
@@ -90,7 +97,7 @@ def test_everything_that_is_computed_for_the_page_is_in_its_template(
         ("link", (FilterLink,)),
         ("group", (AlertGroup,)),
         ("banner", (Banner,)),
-        ("row", (AlertRow, TargetRow, QueryRow, ReceiverRow)),
+        ("row", (AlertRow, TargetRow, QueryRow, ReceiverRow, SilenceRow)),
         ("moment", (When,)),
     ],
 )
