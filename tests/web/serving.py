@@ -8,6 +8,7 @@ import json
 import socket
 import ssl
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -68,6 +69,10 @@ class ServedState:
     """Whether what is declared is recorded in time."""
     refused_silences: list[str] = field(default_factory=list)
     """Why."""
+
+    def __post_init__(self) -> None:
+        """Have the database closed in the end: Python warns of one that is left open."""
+        weakref.finalize(self, self.past.close)
 
     def reload(self) -> str | None:
         """Count a reload; returns its error if it has one."""
