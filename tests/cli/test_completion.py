@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(sys.executable).parent / "token-monitor"
+PROGRAM = [sys.executable, "-m", "monitor"]
 CONFIG = """
 [targets.main]
 host = "db.example.com"
@@ -41,7 +42,7 @@ def offered(folder: Path, *words: str) -> list[str]:
     """Return what is offered in place of the last word, in the protocol of click's script for bash."""
     typed = ["token-monitor", *words]
     done = subprocess.run(
-        [PROGRAM],
+        PROGRAM,
         cwd=folder,
         env={
             **os.environ,
@@ -101,8 +102,13 @@ def test_where_the_configuration_cannot_be_read_no_name_is_offered_and_nothing_i
 def test_a_bash_that_has_read_the_script_completes_a_name(folder: Path) -> None:
     bash = shutil.which("bash")
     assert bash is not None
+    # As an installation has it: a name that bash finds.
+    program = folder / "bin" / "token-monitor"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(PROGRAM)} "$@"\n')
+    program.chmod(0o755)
     script = (
-        f'PATH={PROGRAM.parent}:$PATH; eval "$(token-monitor completion bash)"\n'
+        f'PATH={program.parent}:$PATH; eval "$(token-monitor completion bash)"\n'
         "COMP_WORDS=(token-monitor query usage_by_u) COMP_CWORD=2\n"
         "_token_monitor_completion token-monitor usage_by_u query\n"
         'echo "${COMPREPLY[@]}"; complete -p token-monitor\n'
@@ -123,7 +129,7 @@ def test_a_bash_that_has_read_the_script_completes_a_name(folder: Path) -> None:
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_the_other_shells_have_a_script_that_asks_the_program(shell: str) -> None:
     done = subprocess.run(
-        [PROGRAM, "completion", shell],
+        [*PROGRAM, "completion", shell],
         capture_output=True,
         text=True,
         check=True,

@@ -33,7 +33,6 @@ from monitor.model.positions import SweepPosition
 from monitor.model.results import Success
 from monitor.model.settings import Config, Metric, labels_of
 from monitor.model.sweeps import Cycle
-from monitor.storage import State
 from tests.support.harness import (
     BALANCE,
     BALANCES,
@@ -444,8 +443,8 @@ def test_the_table_that_a_tool_copies_is_nobodys_news() -> None:
 def test_nothing_that_does_not_wait_is_touched_and_what_remains_fires_once(
     history: list[tuple[float, str]], hold: timedelta
 ) -> None:
-    deployed = Harness(watched(hold=hold), state=State())
-    quiet = Harness(watched(hold=hold), state=State())
+    deployed = Harness(watched(hold=hold))
+    quiet = Harness(watched(hold=hold))
     is_open, since, fires = False, None, False
     for value, what in [*history, (3.0, "end"), (3.0, ""), (3.0, ""), (3.0, "")]:
         for one in (deployed, quiet):

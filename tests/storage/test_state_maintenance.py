@@ -14,7 +14,7 @@ import pytest
 from monitor.detection.rules import RuleMemory
 from monitor.model.alerts import Change, Transition
 from monitor.model.positions import CursorPosition
-from monitor.storage import LastResult, State, open_directory
+from monitor.storage import LastResult, open_directory
 from tests.storage.test_state import alert
 from tests.support.disks import garble
 from tests.support.harness import (
@@ -140,8 +140,8 @@ def test_old_history_is_forgotten_tick_by_tick_and_its_room_given_back(
 def test_what_is_remembered_of_a_removed_target_goes_with_the_history_and_all_else_stays() -> (
     None
 ):
-    state, retention = State(), timedelta(days=30)
-    harness = Harness(state=state)
+    harness, retention = Harness(), timedelta(days=30)
+    state = harness.state
     assert harness.config.state.retention == retention
     (running, *_) = harness.config.all_jobs
     removed = [(f"pod-{number}", "usage") for number in range(25)]
