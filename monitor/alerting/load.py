@@ -76,8 +76,12 @@ class LoadAccount:
         self, jobs: Iterable[Job], limits: LoadLimits, now: datetime
     ) -> LoadAccount:
         """Return the account with the stretch that keeps these jobs of the target within their share."""
+        is_spent = self.left_seconds(limits, now) == 0
+        if self.stretch == 1 and not is_spent:
+            # So it is nearly always: what would be needed is computed by each run of a fleet.
+            return self
         needed = self._needed(tuple(jobs), limits)
-        if needed > self.stretch and self.left_seconds(limits, now) == 0:
+        if needed > self.stretch and is_spent:
             return replace(self, stretch=_rounded(needed))
         if needed * _CALM < self.stretch:
             return replace(self, stretch=_rounded(needed * _MARGIN))

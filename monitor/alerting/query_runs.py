@@ -9,14 +9,16 @@ from typing import assert_never
 
 from monitor.alerting.contact import TargetView
 from monitor.alerting.failing_items import (
+    FailingItems,
     failing_after,
     failing_with_run,
     items_of,
 )
-from monitor.alerting.freshness import known_until
+from monitor.alerting.freshness import expiry, known_until, news_until
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.model.deferral import Deferred
 from monitor.model.errors import Reason
+from monitor.model.for_each import Turns
 from monitor.model.results import Blocked, Failure, Outcome, Result, Success
 from monitor.model.settings import JobKey
 
@@ -90,8 +92,11 @@ def _after_own(view: QueryView, result: Result) -> QueryView:
 
 def _after_run(view: QueryView, result: Result) -> QueryView:
     """Return a view after a run that was made, whatever came of it."""
+    turns, failing_items = _items_after(view, result)
     return replace(
-        _with_items(view, result),
+        view,
+        turns=turns,
+        failing_items=failing_items,
         outcome=result.outcome,
         last_run_at=result.finished_at,
         duration_seconds=result.duration_seconds,
@@ -101,8 +106,8 @@ def _after_run(view: QueryView, result: Result) -> QueryView:
     )
 
 
-def _with_items(view: QueryView, result: Result) -> QueryView:
-    """Return a view with what a run says of the query's items."""
+def _items_after(view: QueryView, result: Result) -> tuple[Turns, FailingItems]:
+    """Return what a run says of the query's items: which go first next time, and which fail."""
     items = items_of(result.outcome)
     if items is not None:
         failing = failing_after(
@@ -112,12 +117,11 @@ def _with_items(view: QueryView, result: Result) -> QueryView:
             view.consecutive_failures,
             is_first=view.last_success_at is None,
         )
-        return replace(view, turns=items.turns, failing_items=failing)
+        return items.turns, failing
     if isinstance(result.outcome, Success):
-        return replace(view, failing_items={})
+        return view.turns, {}
     is_its_own = isinstance(result.outcome, Failure) and not result.outcome.is_of_target
-    failing_too = failing_with_run(view.failing_items, int(is_its_own))
-    return replace(view, failing_items=failing_too)
+    return view.turns, failing_with_run(view.failing_items, int(is_its_own))
 
 
 def _put_off(view: QueryView, deferral: Deferred) -> QueryView:
@@ -132,14 +136,15 @@ def _put_off(view: QueryView, deferral: Deferred) -> QueryView:
 
 
 def _after_success(view: QueryView, result: Result, success: Success) -> QueryView:
-    view = replace(view, data_at=result.scheduled_at)
+    data_at, next_run_at = result.scheduled_at, view.next_run_at
     return replace(
         view,
         status=QueryStatus.OK,
         samples=success.samples,
+        data_at=data_at,
         last_success_at=result.finished_at,
-        expires_at=view.held_until,
-        news_until=view.said_news_until,
+        expires_at=expiry(view.paced, data_at, next_run_at),
+        news_until=news_until(view.job, data_at, next_run_at),
         first_failure_at=None,
         consecutive_failures=0,
         denied=success.refusals,

@@ -29,8 +29,9 @@ _FEW = 200
 """So many fill MAX_SPREAD; beyond them it is what a first run costs a core that counts."""
 _COST = timedelta(milliseconds=5)
 """What a first run takes of a core, most of it for a new connection, and as much again."""
-_SCHEMA_COST = timedelta(milliseconds=1)
-"""What that is for each job where a target has some, of which one is about its schema."""
+_SCHEMA_COST = timedelta(milliseconds=4)
+"""What a first run with its new connection takes of a slow core (20 ms), half as much again, and this for each of a
+target's jobs, of which one is about its schema."""
 _AFTER_SCHEMA = timedelta(seconds=1)
 
 

@@ -26,6 +26,7 @@ from monitor.daemon.messages import Missed, Tick
 from monitor.daemon.notices import notes_of
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.requests import Requests
+from monitor.daemon.service_manager import SignsOfLife
 from monitor.daemon.sources import Sources
 from monitor.daemon.ticker import Ticker
 from monitor.model.alerts import Delivery
@@ -97,6 +98,7 @@ class Parts:
             check_health=health.check,
             listener=self.events,
         )
+        self.signs_of_life = SignsOfLife(environ, health.check)
         self.web = self._make_web(config, log, health)
         self.pipeline = self._make_pipeline()
         self.executor = self._make_executor()
@@ -227,6 +229,7 @@ class Parts:
     def _on_tick(self, _now: datetime) -> None:
         self.schedule.follow_clock_step()
         self.inbox.put(Tick())
+        self.signs_of_life.look()
 
     def _prepare_scrapes(self, _now: datetime) -> None:
         self.exposition.refresh()

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from tests.acceptance.program import Daemon, running
@@ -97,3 +98,33 @@ def test_systemd_hears_when_it_has_started_what_is_in_the_way_and_when_it_stops(
         finally:
             daemon.stop()
         assert systemd.recv(1000) == b"STOPPING=1"
+
+
+def heard(systemd: socket.socket) -> bytes:
+    """Return what comes within the socket's time limit; nothing where nothing does."""
+    try:
+        return systemd.recv(1000)
+    except TimeoutError:
+        return b""
+
+
+def test_systemd_gets_signs_of_life_until_the_process_stands_still(
+    folder: Path,
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"{folder}/notify")
+        systemd.settimeout(40)
+        environ = {"NOTIFY_SOCKET": f"{folder}/notify", "WATCHDOG_USEC": "4000000"}
+        daemon = Daemon(write(folder), environ=environ)
+        try:
+            said = [systemd.recv(1000) for _ in range(4)]
+            assert said.count(b"WATCHDOG=1") == 3
+            daemon.signal(signal.SIGSTOP)
+            # What was on its way; then nothing comes for longer than systemd would wait.
+            systemd.settimeout(4)
+            rest = list(iter(partial(heard, systemd), b""))
+            assert set(rest) <= {b"WATCHDOG=1"}
+            assert len(rest) < 3
+        finally:
+            daemon.signal(signal.SIGCONT)
+            daemon.stop()

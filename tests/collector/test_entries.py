@@ -107,8 +107,8 @@ def test_a_fleet_has_one_run_of_each_job_in_each_interval_from_the_start() -> No
         entry.tick(Moment(first, timedelta(0)))
         second = entry.due_steady
         assert second is not None
-        # Where its slot was before its target's schema query could run, the first is that much later.
-        assert minute - timedelta(seconds=10) < second - first <= minute
+        # Where its slot was before its target's schema query could run, the first is that much later, and a little.
+        assert minute / 2 - timedelta(seconds=1) < second - first <= minute
 
 
 STILL = timedelta(0)
