@@ -294,10 +294,21 @@ def with_missed(snapshot: Snapshot, key: JobKey, count: int) -> Snapshot:
 
 def with_next_run(snapshot: Snapshot, key: JobKey, at: datetime | None) -> Snapshot:
     """Record when the job runs next."""
-    view = snapshot.queries.get(key)
-    if view is None:
+    return with_next_runs(snapshot, {key: at})
+
+
+def with_next_runs(
+    snapshot: Snapshot, next_runs: Mapping[JobKey, datetime | None]
+) -> Snapshot:
+    """Record when jobs run next, of many at the cost of one change."""
+    planned = {
+        key: snapshot.queries[key].planned(at)
+        for key, at in next_runs.items()
+        if key in snapshot.queries
+    }
+    if not planned:
         return snapshot
-    return _with_query(snapshot, view.planned(at))
+    return replace(snapshot, queries=updated(snapshot.queries, planned))
 
 
 def with_series_left_out(

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import chain
 from typing import TypeAlias
 
-from monitor.alerting.snapshot import Snapshot, with_next_run
+from monitor.alerting.snapshot import Snapshot, with_next_runs
 from monitor.model.settings import Job, JobKey
 
 NextRunAt: TypeAlias = Callable[[JobKey], datetime | None]
@@ -18,19 +18,18 @@ def with_plans(
     snapshot: Snapshot, jobs: Iterable[Job], next_run_at: NextRunAt
 ) -> Snapshot:
     """Return the snapshot with the next runs of these jobs as they are planned now."""
-    for job in jobs:
-        snapshot = with_next_run(snapshot, job.key, next_run_at(job.key))
-    return snapshot
+    return with_next_runs(snapshot, {job.key: next_run_at(job.key) for job in jobs})
 
 
 def with_overdue_plans(
     snapshot: Snapshot, targets: Iterable[str], now: datetime, next_run_at: NextRunAt
 ) -> Snapshot:
     """Return the snapshot with the next runs of the jobs of these targets whose planned run is past."""
+    overdue: dict[JobKey, datetime | None] = {}
     for view in chain.from_iterable(map(snapshot.views_of, targets)):
         if not view.is_unplanned_at(now):
             continue
         planned_at = next_run_at(view.job.key)
         if planned_at is not None:
-            snapshot = with_next_run(snapshot, view.job.key, planned_at)
-    return snapshot
+            overdue[view.job.key] = planned_at
+    return with_next_runs(snapshot, overdue)

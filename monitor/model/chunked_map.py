@@ -70,9 +70,9 @@ class ChunkedMap(Mapping[_K, _V], Generic[_K, _V]):
         new._chunks = list(self._chunks)
         for key, value in changes.items():
             chunk, place = divmod(self._places[key], _SIZE)
-            copied = list(new._chunks[chunk])
-            copied[place] = value
-            new._chunks[chunk] = copied
+            if new._chunks[chunk] is self._chunks[chunk]:
+                new._chunks[chunk] = list(self._chunks[chunk])
+            new._chunks[chunk][place] = value
         return new
 
     def changed_since(
