@@ -16,6 +16,7 @@ from monitor.model.cause_graph import CauseRule
 from monitor.model.cause_hours import CauseOnTarget
 from monitor.model.errors import SampleError
 from monitor.model.settings import Labels
+from monitor.model.silences import Acknowledge
 from monitor.timing.shift import moved
 
 
@@ -139,6 +140,8 @@ class Changes:
     """The targets that were looked at, and how quiet each is; None of one that is not."""
     touched: set[str] = field(default_factory=set)
     """The targets of which alerts were replaced, be it by equal ones."""
+    acknowledged: list[tuple[Alert, Acknowledge]] = field(default_factory=list)
+    """The alerts that somebody says to know of, or not after all."""
     explained: dict[tuple[str, str], datetime] = field(default_factory=dict)
     """The queries for which the alert of a root speaks, and since when that was last so."""
 

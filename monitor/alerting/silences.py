@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import assert_never
 
 from monitor.alerting.active import Changes
-from monitor.model.alerts import Alert
 from monitor.model.silences import (
     EXPIRED_KEPT,
     MAX_EXPIRED,
@@ -52,15 +51,16 @@ def at_tick(silences: Silences, now: datetime) -> SilenceChanges:
     return changing.changes()
 
 
-def acknowledged(changes: Changes, request: Acknowledge, now: datetime) -> Alert | None:
-    """Note in an alert that fires that somebody knows of it, or does not after all; None where there is none."""
+def acknowledge(changes: Changes, request: Acknowledge, now: datetime) -> None:
+    """Note in an alert that fires that somebody knows of it, or does not after all; nothing where there is none."""
     alert = changes.alert_with(request.fingerprint)
     if alert is None or not alert.is_firing():
-        return None
+        return
     known = Acknowledgement(now, request.by, request.comment)
     alert = replace(alert, acknowledged=None if request.withdraws else known)
-    changes.put(alert.scope, {**changes.of(alert.scope), alert.labels: alert})
-    return alert
+    beside = changes.of(alert.scope)
+    changes.put(alert.scope, {**beside, alert.labels: alert})
+    changes.acknowledged.append((alert, request))
 
 
 @dataclass(slots=True)

@@ -22,8 +22,9 @@ from monitor.web.web_config import load_web_config
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 _TIMEOUT_SECONDS = 3.0
-_END = "-----END CERTIFICATE-----"
 """The answer needs no database: who takes longer is not healthy."""
+_END = "-----END CERTIFICATE-----"
+"""What ends the first certificate of a file of several."""
 _MAX_BYTES = 1_000_000
 
 

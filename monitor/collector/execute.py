@@ -66,11 +66,10 @@ def execute(
 ) -> Result:
     """Make one run of a job and return its Result, within about the query's timeout.
 
-    `alerts` are those that there are: of what is over it is asked who was repaired, and examples are looked up of
-    what is only known from the run before. `position` is how far the
-    walk of its query has come, if it walks; `turns` which of its items go first, if it has some.
-    `spares_server`: a job that may wait is put off while the server is
-    busy, or a replica too late; what a person asks for is run all the same.
+    `alerts` are those that are active: a run asks who of what is over was repaired, and looks up examples of what
+    only the run before found. `position` is how far the walk of its query has come, if it walks; `turns` which of
+    its items go first, if it has some. `spares_server`: a job that may wait is put off while the server is busy or
+    a replica too late; what a person asks for is run all the same.
 
     Never raises: what goes wrong is the result's Failure, `lost` where the target let nobody in. The caller
     owns `database`; one of its connections is leased for the run and given back in any case.

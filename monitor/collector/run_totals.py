@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from monitor.model.deferral import Deferred
+from monitor.model.mappings import among
 from monitor.model.results import Blocked, Failure, Result, Success
 
 PERIOD = timedelta(hours=1)
@@ -46,7 +48,7 @@ class Totals:
             self,
             runs=self.runs + 1,
             failed=failed,
-            database_seconds=self.database_seconds + took,
+            database_seconds=self.database_seconds + result.statement_seconds,
         )
         if self.slowest_query and took <= self.slowest_seconds:
             return totals
@@ -82,6 +84,10 @@ class RunTotals:
         if now - known.since < PERIOD:
             return None
         return self._totals.pop(target)
+
+    def keep(self, targets: Set[str]) -> None:
+        """Forget the targets that are not among these."""
+        self._totals = among(self._totals, targets)
 
     def move(self, by: timedelta) -> None:
         """Move what is kept: the clock was set by this much."""

@@ -12,7 +12,6 @@ from monitor.alerting.quieting import Quieting, open_windows, quieting_at
 from monitor.alerting.snapshot import with_declared
 from monitor.daemon.latest import Latest
 from monitor.daemon.messages import PipelineListener
-from monitor.model.alerts import Alert
 from monitor.model.declared import Declared, DeclareRequest
 from monitor.model.deploys import BeginDeploy, DeployChanges, EndDeploy
 from monitor.model.settings import Config
@@ -47,12 +46,9 @@ class Declarer:
         self._marked: Quieting | None = None
         """By what all alerts are marked; None where that is not known."""
         self._open: Mapping[str, MaintenanceWindow] = {}
-        self._acknowledged: list[tuple[Alert, Acknowledge]] = []
 
     def take(self, request: DeclareRequest, changes: Changes, now: datetime) -> None:
         """Record what is wanted or over; put into the changes what an acknowledgement changes."""
-        # What was not recorded the last time was never so.
-        self._acknowledged = []
         match request:
             case BeginDeploy() | EndDeploy():
                 declared = self._latest.snapshot.deploys
@@ -61,9 +57,7 @@ class Declarer:
                 known = self._latest.snapshot.silences
                 self._keep_silences(silences.requested(known, request, now))
             case Acknowledge():
-                alert = silences.acknowledged(changes, request, now)
-                if alert is not None:
-                    self._acknowledged.append((alert, request))
+                silences.acknowledge(changes, request, now)
             case _:
                 assert_never(request)
 
@@ -92,11 +86,10 @@ class Declarer:
         elif not self._quieting.is_nothing:
             quieting.mark(changes, tuple(changes.changed), self._quieting, now)
 
-    def accept(self) -> None:
-        """Note that the marks are recorded; log what was acknowledged."""
+    def accept(self, changes: Changes) -> None:
+        """Note that the marks are recorded, and with them the changes; log what was acknowledged in these."""
         self._marked = self._quieting
-        told, self._acknowledged = self._acknowledged, []
-        for alert, request in told:
+        for alert, request in changes.acknowledged:
             self._listener.on_acknowledged(alert, request)
 
     def _look(self, now: datetime) -> None:

@@ -19,6 +19,7 @@ from monitor.model.discovery import FileMark, HttpSdSettings, TargetsFiles
 from monitor.model.settings import Config
 from monitor.notify.attempt import attempt
 from monitor.timing.clock import Clock
+from monitor.timing.deadlines import report_handled
 
 _LOOK_SECONDS: Final = 2.0
 """How often files are looked at; one that has changed is taken when it looks the same twice."""
@@ -74,7 +75,7 @@ class Discovery:
         self._asked: HttpSdSettings | None = None
         self._ask_at_seconds = 0.0
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=HTTP_SD, daemon=True)
+        self._thread = threading.Thread(target=self._run, name="discovery", daemon=True)
 
     def start(self) -> None:
         """Begin to look."""
@@ -94,12 +95,19 @@ class Discovery:
             config = self._config
             if config is None:
                 continue
-            self._look_at_files(config.targets_files)
-            if config.contract is not None:
-                self._look_at_sources(config.contract, config.state.directory)
-            if config.http_sd is not None:
-                self._ask_in_time(config.http_sd)
-                self._keep(config.state.directory)
+            try:
+                self._look(config)
+            # what a bug costs is one look: nothing else would make the next ones
+            except Exception:  # noqa: BLE001
+                report_handled()
+
+    def _look(self, config: Config) -> None:
+        self._look_at_files(config.targets_files)
+        if config.contract is not None:
+            self._look_at_sources(config.contract, config.state.directory)
+        if config.http_sd is not None:
+            self._ask_in_time(config.http_sd)
+            self._keep(config.state.directory)
 
     def _look_at_files(self, files: TargetsFiles | None) -> None:
         if files is None:

@@ -11,38 +11,31 @@ from monitor.alerting.snapshot import Snapshot
 from monitor.alerting.updates import Update
 from monitor.collector.run_totals import RunTotals
 from monitor.daemon.cursor_news import cursor_news
-from monitor.daemon.declared_news import DeclaredEvents
+from monitor.daemon.delivery_events import DeliveryEvents
 from monitor.daemon.item_news import ItemNews, item_fields
 from monitor.daemon.server_changes import ServerChanges
-from monitor.model.alerts import Change, Delivery, Scope, Transition
+from monitor.model.alerts import Change, Scope, Transition
 from monitor.model.deferral import Deferred
 from monitor.model.errors import SampleError
 from monitor.model.kills import Kill
 from monitor.model.results import Blocked, Failure, Result, Success, reason_and_message
-from monitor.model.settings import Job
+from monitor.model.settings import Config, Job
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.dedup import Deduplicator, Fields
 from monitor.telemetry.log import Level, Log, alert_fields, level_of_severity
 from monitor.timing.clock import Clock
 
-# Two words, so that it is not a receiver's.
-_HEARTBEAT = ("heartbeat", "")
-_HTTP_SD = ("http_sd", "")
 
-
-class Events(DeclaredEvents):
+class Events(DeliveryEvents):
     """Writes each event once and counts it. Nothing else in the program follows from it.
 
     Called by the pipeline's thread; of deliveries, kills and heartbeats by their own.
     """
 
     def __init__(self, log: Log, telemetry: Telemetry, clock: Clock) -> None:
-        super().__init__(log)
-        self._log = log
-        self._telemetry = telemetry
+        super().__init__(log, telemetry)
         self._clock = clock
         self._runs = Deduplicator()
-        self._deliveries = Deduplicator()
         self._unevaluated = Deduplicator()
         self._kills = Deduplicator()
         self._limited: set[tuple[str, ...]] = set()
@@ -50,7 +43,7 @@ class Events(DeclaredEvents):
         self._servers = ServerChanges()
         self._items = ItemNews()
         self._totals = RunTotals()
-        # Deliveries come from the receivers' own threads, kills from those that kill.
+        # Kills come from the threads that kill.
         self._lock = threading.Lock()
 
     def on_result(self, update: Update) -> None:
@@ -81,6 +74,22 @@ class Events(DeclaredEvents):
         """Count and log what a derived value came to."""
         self._telemetry.run_finished(result)
         self._log_run(result)
+
+    def on_config(self, config: Config) -> None:
+        """Forget what the configuration has no more: of what comes back the first error is logged again."""
+        targets = {target.name for target in config.targets}
+        keys = {job.key for job in config.jobs}
+        self._servers.keep(targets, keys)
+        self._items.keep(keys)
+        self._totals.keep(targets)
+        self.keep_receivers({receiver.name for receiver in config.receivers})
+        self._limited = {one for one in self._limited if one[1:] in keys}
+        # The alerts of the monitor itself are of no target.
+        with_scopes = {"", *targets}
+        with self._lock:
+            self._runs.keep(lambda subject: subject in keys)
+            self._unevaluated.keep(lambda subject: subject[1] in with_scopes)
+            self._kills.keep(lambda subject: subject[0] in targets)
 
     def on_missed(self, job: Job, count: int) -> None:
         """Count and log runs that were due and not made."""
@@ -117,10 +126,6 @@ class Events(DeclaredEvents):
         """Log a part of the state that could not be read."""
         self._log.error("state.degraded", message=warning)
 
-    def on_given_up(self, delivery: Delivery) -> None:
-        """Log and count what nobody will get any more."""
-        self.on_delivery(delivery)
-
     def on_clock_moved(self, by: timedelta) -> None:
         """Log that the machine's clock was set."""
         message = (
@@ -132,10 +137,10 @@ class Events(DeclaredEvents):
         self._telemetry.move(by)
         self._totals.move(by)
         self._items.move(by)
+        self.move_deliveries(by)
         with self._lock:
             for repeats in (
                 self._runs,
-                self._deliveries,
                 self._unevaluated,
                 self._kills,
             ):
@@ -194,69 +199,6 @@ class Events(DeclaredEvents):
             self._log.warning("kill.failed", target=kill.target, **repeats)
         elif repeats:
             self._log.info("kill.succeeded", target=kill.target, **repeats)
-
-    def on_delivery(self, delivery: Delivery) -> None:
-        """Count and log one attempt at a receiver."""
-        self._telemetry.delivered(delivery)
-        fields: Fields = {
-            "receiver": delivery.receiver,
-            **({"address": delivery.address} if delivery.address else {}),
-            "duration_seconds": round(delivery.duration_seconds, 6),
-            "notifications": delivery.notifications,
-        }
-        # Each address of its own: one that works says nothing of another that does not.
-        repeats = self._attempted((delivery.receiver, delivery.address), delivery)
-        if not delivery.reason:
-            # An Alertmanager gets the same again every minute: worth a line only after a failure.
-            level: Level = "debug" if delivery.is_resend and not repeats else "info"
-            self._log.event("delivery.succeeded", level, **fields, **(repeats or {}))
-        elif repeats:
-            self._log.error(
-                "delivery.failed", **fields, recoverable=delivery.recoverable, **repeats
-            )
-
-    def on_heartbeat(self, delivery: Delivery) -> None:
-        """Count and log an attempt at the heartbeat's address."""
-        self._telemetry.heartbeat(delivery)
-        fields: Fields = {"duration_seconds": round(delivery.duration_seconds, 6)}
-        repeats = self._attempted(_HEARTBEAT, delivery)
-        if not delivery.reason:
-            # Once a minute: worth a line only after a failure.
-            self._log.event(
-                "heartbeat.succeeded",
-                "info" if repeats else "debug",
-                **fields,
-                **(repeats or {}),
-            )
-        elif repeats:
-            self._log.error("heartbeat.failed", **fields, **repeats)
-
-    def on_http_sd(self, delivery: Delivery) -> None:
-        """Count and log a request for the list of targets."""
-        self._telemetry.http_sd(delivery)
-        fields: Fields = {"duration_seconds": round(delivery.duration_seconds, 6)}
-        repeats = self._attempted(_HTTP_SD, delivery)
-        if not delivery.reason:
-            level: Level = "info" if repeats else "debug"
-            self._log.event("discovery.succeeded", level, **fields, **(repeats or {}))
-        elif repeats:
-            self._log.error("discovery.failed", **fields, **repeats)
-
-    def _attempted(self, subject: tuple[str, ...], delivery: Delivery) -> Fields | None:
-        with self._lock:
-            if delivery.reason:
-                return self._deliveries.failed(
-                    subject, delivery.reason, delivery.message, delivery.at
-                )
-            return self._deliveries.succeeded(subject)
-
-    def on_withheld(self, reason: str, message: str) -> None:
-        """Log that no heartbeat is sent from now on, and why."""
-        self._log.error("heartbeat.withheld", reason=reason, message=message)
-
-    def on_resumed(self, seconds: float) -> None:
-        """Log that heartbeats are sent again."""
-        self._log.info("heartbeat.resumed", withheld_seconds=round(seconds, 1))
 
     def _log_run(self, result: Result) -> None:
         target, query = result.job.key

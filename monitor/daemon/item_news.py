@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import timedelta
 
 from monitor.alerting.failing_items import items_of
 from monitor.daemon.server_changes import ServerEvent
+from monitor.model.mappings import among
 from monitor.model.results import Result, Success
 from monitor.model.settings import JobKey
 from monitor.telemetry.dedup import Deduplicator, Fields
@@ -51,6 +52,11 @@ class ItemNews:
             ended = self._failures.succeeded((*key, name))
             fields = {"item": name, **ended}
             yield ServerEvent("item.recovered", "info", fields)
+
+    def keep(self, keys: Set[JobKey]) -> None:
+        """Forget the queries that are not among these."""
+        self._failures.keep(lambda subject: subject[:2] in keys)
+        self._failing = among(self._failing, keys)
 
     def move(self, by: timedelta) -> None:
         """Move what is kept: the clock was set by this much."""

@@ -72,6 +72,9 @@ class PipelineListener(MaintenanceListener, Protocol):
     def on_derived(self, result: Result) -> None:
         """Log what a derived value came to, after it was taken into the snapshot."""
 
+    def on_config(self, config: Config) -> None:
+        """Forget what a configuration has no more, which is in force from now on."""
+
     def on_missed(self, job: Job, count: int) -> None:
         """Log missed runs."""
 

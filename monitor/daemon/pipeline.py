@@ -221,6 +221,7 @@ class Pipeline:
 
     def _take_config(self, config: Config, now: datetime) -> Commands:
         self._config = config
+        self._listener.on_config(config)
         self._declarer.use(config)
         self._latest.self_status = self._sources.self_status()
         before = self.snapshot
@@ -303,7 +304,7 @@ class Pipeline:
 
     def _accept(self, changes: Changes) -> None:
         self._active.accept(changes)
-        self._declarer.accept()
+        self._declarer.accept(changes)
 
     def _facts(self, now: datetime, snapshot: Snapshot | None = None) -> Facts:
         since = Since(now, self._awake_since, self._explained)
@@ -322,8 +323,7 @@ class Pipeline:
         """Return how the monitor does; shows how the receivers of this configuration do."""
         receivers = self._sources.receivers_of(self._config)
         self._publish(with_receivers(self.snapshot, receivers))
-        status = self._sources.self_status()
-        self._latest.self_status = status
+        status = self._latest.self_status = self._sources.self_status()
         return replace(status, receivers=receivers, room=self._state.disk_usage)
 
     def _follow_clock(self) -> Commands:

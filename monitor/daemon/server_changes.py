@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from monitor.alerting.contact import TargetView
+from monitor.model.mappings import among
 from monitor.model.process_settings import LogLevel
 from monitor.model.results import Server
-from monitor.model.settings import Job, Query
+from monitor.model.settings import Job, JobKey, Query
 from monitor.model.targets import SERVER_ZONE
 from monitor.timing.zones import utc_offsets
 
@@ -34,7 +35,7 @@ class ServerChanges:
     _known: dict[str, dict[str, Server]] = field(default_factory=dict)
     """By target and by host name."""
     _rights: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _zones: dict[tuple[str, str], str] = field(default_factory=dict)
+    _zones: dict[JobKey, str] = field(default_factory=dict)
 
     def news(self, view: TargetView) -> Iterator[ServerEvent]:
         """Return what changed since the last time that this server was seen."""
@@ -54,6 +55,12 @@ class ServerChanges:
             yield ServerEvent("target.connected", "info", _facts(server))
         yield from _news_of_limits(known, server)
         yield from self._news_of_rights(target, server)
+
+    def keep(self, targets: Set[str], keys: Set[JobKey]) -> None:
+        """Forget the targets and queries that are not among these: what comes back is logged again."""
+        self._known = among(self._known, targets)
+        self._rights = among(self._rights, targets)
+        self._zones = among(self._zones, keys)
 
     def _news_of_rights(self, target: str, server: Server) -> Iterator[ServerEvent]:
         rights = server.surplus_rights

@@ -39,6 +39,8 @@ class Trends:
         self._slots = {target: dict(slots) for target, slots in known.items()}
         self._values: dict[str, dict[int, float]] = {}
         self._new: dict[str, dict[SeriesName, int]] = {}
+        self._noted: set[str] = set()
+        """The targets that said something since all series were written last."""
         self._minute = 0
 
     def note(self, result: Result, config: Config) -> None:
@@ -48,6 +50,7 @@ class Trends:
         cost = self._slot(target, SeriesName("", COST_METRIC), limit)
         if cost is None:
             return
+        self._noted.add(target)
         values = self._values.setdefault(target, {})
         values[cost] = values.get(cost, 0.0) + 1000 * result.statement_seconds
         for name, value in trend_values(result):
@@ -65,8 +68,10 @@ class Trends:
         rows = [TrendRow(name, began, values) for name, values in self._values.items()]
         self._values = {}
         if began % HOUR == 0:
-            # Once an hour all of them: a file that was lost meanwhile knows none.
-            self._new = {target: dict(slots) for target, slots in self._slots.items()}
+            # Once an hour all of them: a file that was lost meanwhile knows none. Not of targets that are gone, of
+            # which the file forgets them.
+            self._new = {target: dict(self._slots[target]) for target in self._noted}
+            self._noted = set()
         return TrendNews(rows, self._new)
 
     def note_written(self) -> None:

@@ -58,7 +58,7 @@ TOLD_KINDS: Final = (
     *_DIRECTIONS,
 )
 """What a drift is told as."""
-_NOTOF_CALLS: Final = (
+_NOT_OF_CALLS: Final = (
     DriftKind.ABOVE_LIMIT,
     DriftKind.CREDIT,
     DriftKind.CLEARED,
@@ -67,7 +67,7 @@ _NOTOF_CALLS: Final = (
 _APART: Final = MappingProxyType(
     {
         **dict.fromkeys(_TOLD_SECONDS, _OVERWRITTEN),
-        **dict(zip(_NOTOF_CALLS, _NOTOF_CALLS, strict=True)),
+        **dict(zip(_NOT_OF_CALLS, _NOT_OF_CALLS, strict=True)),
     }
 )
 OF_CALLS: Final = (DriftKind.UNDEDUCTED, DriftKind.DOUBLE, DriftKind.SIGN)

@@ -90,7 +90,7 @@ class Alert:
     held: bool = False
     muted_by: str | None = None
     resolve_reason: str = ""
-    """Why it resolved when not by data: rule_changed, rule_removed, moved, left."""
+    """Why it resolved when not by data: rule_changed, rule_removed, moved, left, superseded."""
     peak: float | None = None
     """The worst value since it began; None where the rule's condition knows no worse and better."""
     notified: tuple[tuple[str, datetime], ...] = ()

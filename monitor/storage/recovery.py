@@ -12,7 +12,9 @@ from monitor.storage.rows import column_list, insert_into
 from monitor.storage.schema import TABLES, WEIGH
 
 _PAST = ("transitions", "deliveries")
-_PRESENT = ("alerts", "outbox")
+_PRESENT = ("alerts", "outbox", "silences")
+_OF_TARGETS = ("trend_points", "trend_series")
+"""Of these a target's rows are of one numbering, which each of the two states has begun by itself."""
 _TOO_LATE = "the file that it waited in could not be read when we started; what is wrong was reported again"
 
 
@@ -38,13 +40,15 @@ def join(
 ) -> tuple[Delivery, ...]:
     """Copy all rows into a target that nobody has read: what it has of the past stays, and comes first.
 
-    Its alerts give way to ours, and what waits in it is given up: it is about what is over, or of what
-    we have found and reported ourselves meanwhile (docs/adr/0009). Returns what was given up.
+    Its alerts and silences give way to ours, and so do its plots of a target that we have some of. What waits
+    in it is given up: it is about what is over, or of what we have found and reported ourselves meanwhile
+    (docs/adr/0009). Returns what was given up.
     """
     how = outbox.GivingUp(at=now, reason="unreadable", message=_TOO_LATE)
     given_up = outbox.give_up(target, "1", (), how)
     for table in _PRESENT:
         target.execute(f"DELETE FROM {table}")
+    _forget_targets_of(source, target)
     for table in TABLES:
         columns = _columns(target.execute(f"SELECT * FROM {table} LIMIT 0"))
         order = ""
@@ -55,6 +59,13 @@ def join(
         rows = source.execute(f"SELECT {column_list(columns)} FROM {table}{order}")
         target.executemany(insert_into(table, columns, or_replace=True), rows)
     return given_up
+
+
+def _forget_targets_of(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Delete what is kept for plots of the targets of which the source has some too."""
+    names = source.execute("SELECT DISTINCT target FROM trend_series").fetchall()
+    for table in _OF_TARGETS:
+        target.executemany(f"DELETE FROM {table} WHERE target = ?", names)
 
 
 def _copy_table(

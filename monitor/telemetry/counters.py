@@ -158,6 +158,8 @@ class Telemetry:
         with self._lock:
             if key in self._owners[Owner.JOB]:
                 self._durations.observe(key, result.duration_seconds)
+                # Also after the count: between the two the lines of this query may have been made anew.
+                self._note(Owner.JOB, key)
         match outcome:
             case Failure():
                 self._count(Counted.FAILED_RUNS, key)

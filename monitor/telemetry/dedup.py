@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -81,6 +82,17 @@ class Deduplicator:
             "repeated": ended.count,
             "first_at": ended.first_at,
             "last_at": ended.last_at,
+        }
+
+    def keep(self, is_there: Callable[[tuple[str, ...]], bool]) -> None:
+        """Forget the subjects that are not there any more; one that comes back has its first error again."""
+        self._streaks = {
+            subject: streak
+            for subject, streak in self._streaks.items()
+            if is_there(subject)
+        }
+        self._written_at = {
+            subject: at for subject, at in self._written_at.items() if is_there(subject)
         }
 
     def move(self, by: timedelta) -> None:

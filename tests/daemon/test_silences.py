@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import queue
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +24,7 @@ from monitor.model.silences import (
     MaintenanceWindow,
     Silence,
 )
+from monitor.storage import State
 from monitor.timing.active_hours import read_active_hours
 from tests.support.harness import (
     BALANCES,
@@ -264,6 +267,26 @@ def test_what_is_pending_or_unknown_is_not_acknowledged() -> None:
     declare(one, Acknowledge("0" * 16))
     assert alert_of(one).acknowledged is None
     assert [line for line in one.heard if "acknowledged" in line] == []
+
+
+def test_an_acknowledgement_that_the_disk_refused_is_not_logged_with_what_comes_next(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state.sqlite"
+    one = Harness(watched(), state=State(str(path), busy_seconds=0.05))
+    picture(one, "3")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        acknowledge(one)
+    other.close()
+    one.tick()
+    one.run("balances", balances(pro=3))
+    assert alert_of(one).acknowledged is None
+    assert [line for line in one.heard if "acknowledged" in line] == []
+    acknowledge(one)
+    assert len([line for line in one.heard if "acknowledged" in line]) == 1
+    one.state.close()
 
 
 def test_a_restart_announces_nothing_and_forgets_nothing() -> None:

@@ -106,3 +106,24 @@ def test_the_more_targets_the_fewer_series_of_each_and_beyond_a_hundred_none() -
     many = a_config(*(a_target(f"shop{n}") for n in range(101)), queries=(BALANCES,))
     trends = noted(7, config=many)
     assert trends.due(NOW + timedelta(minutes=1)) is None
+
+
+def test_a_target_that_is_gone_is_written_no_more_though_its_places_are_kept() -> None:
+    two = a_config(a_target("main"), a_target("gone"), queries=(BALANCES,))
+    trends = Trends({})
+    trends.due(NOW)
+    for job in two.jobs:
+        trends.note(a_result(job, success(subscribers("pro", "ok", 1))), two)
+    minute = NOW
+    written: list[set[str]] = []
+    for _ in range(3 * 60):
+        minute += seconds(60)
+        news = trends.due(minute)
+        assert news is not None
+        if news.new_series:
+            written.append(set(news.new_series))
+        trends.note_written()
+        trends.note(a_result(JOB, success(subscribers("pro", "ok", 1))), CONFIG)
+    # As new ones, with all at the first full hour, and from then on those alone that still say something.
+    assert written[0] == {"main", "gone"}
+    assert written[-1] == {"main"}

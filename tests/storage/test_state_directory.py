@@ -14,11 +14,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from monitor.model.errors import StateError, StateInUseError
+from monitor.model.trends import SeriesName, TrendNews, TrendRow
 from monitor.storage import LastResult, OpenedState, State, open_directory, open_reader
 from monitor.storage.directory_lock import DirectoryLock, Phase
 from monitor.storage.file_system import file_system_of, require_local
@@ -434,6 +436,37 @@ def test_a_file_that_may_not_be_read_stays_where_it_is_and_is_joined_when_it_may
         assert the_due(again.state, 9).key == "2"
         (past,) = again.state.deliveries(9)
         assert (past.key, past.is_given_up, past.alerts) == ("1", True, (alert(),))
+
+
+def test_what_is_kept_for_plots_of_one_numbering_is_not_shown_as_that_of_another(
+    common: Path,
+) -> None:
+    path = common / "state.sqlite"
+    one, other = (SeriesName("balances", name, ()) for name in ("one", "other"))
+
+    def write(
+        state: State, minute: int, target: str, slots: dict[SeriesName, int]
+    ) -> None:
+        began = int(at(minute).timestamp()) // 60 * 60
+        row = TrendRow(target, began, dict.fromkeys(slots.values(), 1.0))
+        state.write_trends(TrendNews([row], {target: slots}), at(minute))
+
+    with opened(common) as made:
+        write(made.state, 1, "main", {one: 0, other: 1})
+        write(made.state, 1, "elsewhere", {one: 0})
+    path.chmod(0)
+    (common / "lock").chmod(0o644)
+    with as_user(NOBODY), opened(common) as poor:
+        write(poor.state, 2, "main", {other: 0})
+        with as_user(os.getuid()):
+            path.chmod(0o666)
+        assert poor.state.try_disk(at(3)) is not None
+    since = at(0) - timedelta(days=1)
+    with opened(common) as again:
+        of_main = again.state.trends("main", 60, since)
+        assert of_main.points_of(one) == []
+        assert len(of_main.points_of(other)) == 1
+        assert len(again.state.trends("elsewhere", 60, since).points_of(one)) == 1
 
 
 def test_a_folder_in_place_of_the_file_stays_and_the_file_is_joined_when_it_is_back(

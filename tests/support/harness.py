@@ -334,6 +334,9 @@ class Harness:
     def on_derived(self, result: Result) -> None:
         """Hear what a derived value came to."""
 
+    def on_config(self, config: Config) -> None:
+        """Keep nothing that a configuration could end."""
+
     def on_missed(self, job: Job, count: int) -> None:
         """Hear of runs that were due and not made."""
         self.heard.append(f"{job.query.name} missed {count}")

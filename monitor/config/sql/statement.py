@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
@@ -40,10 +40,6 @@ class Template:
     def identifiers(self) -> tuple[str, ...]:
         """Return the parameters that stand for names of tables and columns, each once."""
         return self._names_of("identifier")
-
-    def asks_for(self, names: Iterable[str]) -> bool:
-        """Return whether all of these parameters must be bound."""
-        return set(names).issubset(self.parameters)
 
     def _names_of(self, kind: TokenKind) -> tuple[str, ...]:
         names = [token.name for token in self.tokens if token.kind == kind]
