@@ -22,7 +22,13 @@ from monitor.cli.daemon_client import DaemonRequest, web_of
 from monitor.cli.options import CommonOptions, format_option, with_common_options
 from monitor.cli.output import echo, table
 from monitor.model.errors import MonitorError
-from monitor.model.label_matchers import LabelMatcher, parse_matcher
+from monitor.model.label_matchers import (
+    LabelMatcher,
+    MatchOperator,
+    matcher_text,
+    matcher_to_json,
+    parse_matcher,
+)
 from monitor.model.process_settings import Web
 from monitor.timing.durations import parse_duration
 
@@ -95,7 +101,7 @@ def _silence(
         raise click.UsageError("give matchers, such as alertname=TokenBalancesLow")
     if length and until:
         raise click.UsageError("give either --for or --until")
-    matchers = [_matcher_json(one) for one in _matchers(words)]
+    matchers = [matcher_to_json(one) for one in _matchers(words)]
     ends_at = until or _from_now(length or _DEFAULT)
     return {"matchers": matchers, "endsAt": ends_at}
 
@@ -107,15 +113,6 @@ def _matchers(words: Sequence[str]) -> list[LabelMatcher]:
         return [parse_matcher(word) for word in (*named, *words[1:])]
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-
-
-def _matcher_json(matcher: LabelMatcher) -> dict[str, object]:
-    return {
-        "name": matcher.label,
-        "value": matcher.value,
-        "isRegex": matcher.operator.is_regex,
-        "isEqual": matcher.operator.is_positive,
-    }
 
 
 def _from_now(length: str) -> str:
@@ -200,9 +197,7 @@ def _row(silence: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _matcher_text(matcher: Mapping[str, Any]) -> str:
-    sign = "=" if matcher["isEqual"] else "!"
-    if matcher["isRegex"]:
-        sign += "~"
-    elif sign == "!":
-        sign = "!="
-    return f'{matcher["name"]}{sign}"{matcher["value"]}"'
+    operator = MatchOperator.of(
+        is_regex=matcher["isRegex"], is_positive=matcher["isEqual"]
+    )
+    return matcher_text(matcher["name"], operator, matcher["value"])

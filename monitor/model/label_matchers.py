@@ -35,6 +35,13 @@ class MatchOperator(StrEnum):
     FITS = "=~"
     FITS_NOT = "!~"
 
+    @classmethod
+    def of(cls, *, is_regex: bool, is_positive: bool) -> MatchOperator:
+        """Return the one that compares in this way."""
+        if is_regex:
+            return cls.FITS if is_positive else cls.FITS_NOT
+        return cls.EQUAL if is_positive else cls.NOT_EQUAL
+
     @property
     def is_regex(self) -> bool:
         """Return whether it compares with an expression."""
@@ -74,9 +81,24 @@ class LabelMatcher:
 
     def __str__(self) -> str:
         """Write it as amtool does."""
-        quoted = self.value.replace("\\", "\\\\").replace('"', '\\"')
-        escaped = quoted.replace("\n", "\\n")
-        return f'{self.label}{self.operator}"{escaped}"'
+        return matcher_text(self.label, self.operator, self.value)
+
+
+def matcher_text(label: str, operator: MatchOperator, value: str) -> str:
+    """Write a matcher as amtool does, and as `parse_matcher` reads it."""
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = quoted.replace("\n", "\\n")
+    return f'{label}{operator}"{escaped}"'
+
+
+def matcher_to_json(matcher: LabelMatcher) -> dict[str, str | bool]:
+    """Return a matcher as Alertmanager's API has it."""
+    return {
+        "name": matcher.label,
+        "value": matcher.value,
+        "isRegex": matcher.operator.is_regex,
+        "isEqual": matcher.operator.is_positive,
+    }
 
 
 def parse_matcher(text: str) -> LabelMatcher:

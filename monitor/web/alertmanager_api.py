@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from monitor.model.label_matchers import LabelMatcher
+from monitor.model.label_matchers import LabelMatcher, matcher_to_json
 from monitor.model.settings import Config
 from monitor.model.silences import Silence, SilenceState
 from monitor.web.api import Json, time_text
@@ -41,7 +41,7 @@ def silence_json(silence: Silence, now: datetime) -> Json:
         "createdBy": silence.by,
         "startsAt": time_text(silence.starts_at),
         "endsAt": time_text(silence.ends_at),
-        "matchers": [_matcher_json(matcher) for matcher in silence.matchers],
+        "matchers": [matcher_to_json(matcher) for matcher in silence.matchers],
     }
 
 
@@ -69,12 +69,3 @@ def _place(silence: Silence, now: datetime) -> float:
         return -silence.ends_at.timestamp()
     at = silence.ends_at if silence.is_active(now) else silence.starts_at
     return at.timestamp()
-
-
-def _matcher_json(matcher: LabelMatcher) -> Json:
-    return {
-        "name": matcher.label,
-        "value": matcher.value,
-        "isRegex": matcher.operator.is_regex,
-        "isEqual": matcher.operator.is_positive,
-    }

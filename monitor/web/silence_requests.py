@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,14 +32,6 @@ MAX_LENGTH: Final = timedelta(days=366)
 """A rule that is never to be told is switched off in the configuration, where others see it."""
 _MAX_COMMENT: Final = 500
 _MAX_NAME: Final = 100
-
-OPERATORS: Final[Mapping[tuple[bool, bool], MatchOperator]] = {
-    (False, True): MatchOperator.EQUAL,
-    (False, False): MatchOperator.NOT_EQUAL,
-    (True, True): MatchOperator.FITS,
-    (True, False): MatchOperator.FITS_NOT,
-}
-"""By whether it is a regular expression, and whether it is to fit."""
 
 
 class SilenceRefusedError(ValueError):
@@ -155,10 +147,9 @@ def time_of(text: str, what: str) -> datetime:
 
 
 def _matcher(body: MatcherBody) -> LabelMatcher:
+    operator = MatchOperator.of(is_regex=body.isRegex, is_positive=body.isEqual)
     try:
-        return a_matcher(
-            body.name, OPERATORS[body.isRegex, body.isEqual], readable(body.value)
-        )
+        return a_matcher(body.name, operator, readable(body.value))
     except ValueError as error:
         raise SilenceRefusedError("invalid", str(error)) from None
 

@@ -10,6 +10,8 @@ from monitor.model.label_matchers import (
     MAX_VALUE,
     LabelMatcher,
     MatchOperator,
+    matcher_text,
+    matcher_to_json,
     parse_matcher,
 )
 
@@ -71,3 +73,21 @@ def test_a_long_text_is_refused_before_it_is_looked_at(blank: str) -> None:
 def test_an_expression_that_would_take_megabytes_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="is too large; allowed: 10 times"):
         parse_matcher(f"a=~{value}")
+
+
+@given(
+    st.sampled_from(MatchOperator),
+    st.text(st.sampled_from('ab"\\ \n=~!'), max_size=9),
+)
+def test_a_matcher_that_is_written_is_read_as_it_was_also_by_its_parts(
+    operator: MatchOperator, value: str
+) -> None:
+    if operator.is_regex:
+        value = value.replace("\\", ".")
+    text = matcher_text("plan", operator, value)
+    matcher = parse_matcher(text)
+    assert (matcher.operator, matcher.value) == (operator, value)
+    assert str(matcher) == text
+    found = matcher_to_json(matcher)
+    is_regex, is_positive = found["isRegex"] is True, found["isEqual"] is True
+    assert MatchOperator.of(is_regex=is_regex, is_positive=is_positive) is operator
