@@ -255,8 +255,16 @@ class Watcher:
         self._take(result or self._execute(job, scheduled_at))
 
     def _execute(self, job: Job, scheduled_at: datetime) -> Result:
-        position = self._pipeline.snapshot.position_of(job.key)
-        result = execute(job, scheduled_at, self._database, self.clock, position)
+        snapshot = self._pipeline.snapshot
+        result = execute(
+            job,
+            scheduled_at,
+            self._database,
+            self.clock,
+            snapshot.position_of(job.key),
+            alerts=snapshot.alerts,
+            turns=snapshot.turns_of(job.key),
+        )
         return replace(result, clock_shift=_NOTHING)
 
     def _take(self, message: Work) -> None:
