@@ -4,11 +4,13 @@
 --
 -- The ids: AUTO_INCREMENT of the table, also where rows were deleted. On MySQL it may be a day old
 -- (information_schema_stats_expiry): then it is less than what is true, by the rows of a day.
--- The balances: the highest, where an index begins with tokens_remaining; without one the row has no value, since all
--- users would have to be read. The server asks for the index first: CASE does not run what is not chosen.
+-- The balances: the highest, where an index begins with tokens_remaining, or where users has few rows, by the server's
+-- estimate; elsewhere the row has no value, since all users would have to be read. The server asks for the index and the
+-- rows first: CASE does not run what is not chosen.
 -- Types that are no integers, and views, have no value.
 --
--- Cost: reads the definitions of three tables and the end of one index, 2 to 6 ms.
+-- Cost: reads the definitions of three tables and the end of one index, 2 to 6 ms; without it up to :scanned_users rows,
+-- 15 to 35 ms for 200,000.
 SELECT
     judged.table_name AS `table`,
     judged.column_name AS `column`,
@@ -33,7 +35,7 @@ FROM (
                 SELECT 1 FROM information_schema.statistics i
                 WHERE i.table_schema = DATABASE() AND i.table_name = :users
                   AND i.column_name = :tokens_remaining AND i.seq_in_index = 1
-            ) THEN (SELECT GREATEST(MAX(u.{tokens_remaining}), 0) FROM {users} u)
+            ) OR t.table_rows <= :scanned_users THEN (SELECT GREATEST(MAX(u.{tokens_remaining}), 0) FROM {users} u)
         END AS largest_used
     FROM information_schema.columns c
     JOIN information_schema.tables t

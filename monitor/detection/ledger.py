@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from monitor.detection.ledger_crowd import overwritten
+from monitor.detection.ledger_crowd import missing_calls, overwritten
 from monitor.detection.ledger_rows import Taken, begun_at_next_look
 from monitor.detection.ledger_told import (
     EVENTS_SECONDS,
@@ -179,7 +179,7 @@ def _remembered(
         cancelled=memory.cancelled + len(found.cancelled),
         pace=_paced(memory, found, at, settings),
     )
-    return replace(after, drifts=ongoing_drifts(after))
+    return replace(after, drifts=ongoing_drifts(after), missing=missing_calls(after))
 
 
 def _kept_seconds(refill: Refill) -> float:

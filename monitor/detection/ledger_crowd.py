@@ -10,6 +10,7 @@ from monitor.model.ledger import (
     DriftKind,
     LedgerMemory,
     LedgerUser,
+    MissingCalls,
     Terms,
     UserId,
 )
@@ -29,6 +30,8 @@ _MIN_REST = 0.5
 """Where the users with an empty balance made more than half of all calls, the others do not show how time goes."""
 MIN_STOPPED = 8.0
 """So many calls of users with an empty balance would have been expected since."""
+STOPPED_SECONDS = 24 * 3600.0
+"""For so long at most it is told that nobody is filled up, after the last call was missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,21 @@ def stopped_calls(memory: LedgerMemory) -> float:
         calls = _calls_since(memory.users[empty], memory, rest)
         missing += min(1.0, share * calls)
     return missing if missing >= MIN_STOPPED else 0.0
+
+
+def missing_calls(memory: LedgerMemory) -> MissingCalls | None:
+    """Return what is told of balances that are not filled up; `memory.missing` is what was told before.
+
+    That those who wait are gone, or have no subscription any more, is no proof that others would be filled up: from
+    when it is told it goes on until somebody is.
+    """
+    calls = stopped_calls(memory)
+    if calls:
+        return MissingCalls(memory.looked_at, calls)
+    told = memory.missing
+    if told is None or memory.left_at > told.at:
+        return None
+    return told if memory.looked_at - told.at < STOPPED_SECONDS else None
 
 
 def _share(user: LedgerUser) -> float:

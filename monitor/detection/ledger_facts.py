@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from monitor.detection.ledger_crowd import stopped_calls, storm_users
+from monitor.detection.ledger_crowd import storm_users
 from monitor.detection.ledger_told import (
     EVENTS_SECONDS,
     TOLD_KINDS,
@@ -91,6 +91,10 @@ def _overwritten_users(memory: LedgerMemory) -> int:
     return sum(users.values())
 
 
+def _stopped_calls(memory: LedgerMemory) -> float:
+    return 0.0 if memory.missing is None else memory.missing.calls
+
+
 def _tracked_users(memory: LedgerMemory) -> int:
     return len(memory.users)
 
@@ -118,7 +122,7 @@ _VALUES: Final[Mapping[LedgerFact, _ValuesOf]] = MappingProxyType(
         LedgerFact.REFILLED_USERS: _alone(_refilled_users),
         LedgerFact.OVERWRITTEN_USERS: _alone(_overwritten_users),
         LedgerFact.STORM_USERS: _alone(storm_users),
-        LedgerFact.STOPPED_CALLS: _alone(stopped_calls),
+        LedgerFact.STOPPED_CALLS: _alone(_stopped_calls),
         LedgerFact.TRACKED_USERS: _alone(_tracked_users),
         LedgerFact.UNJUDGED_RATIO: _alone(_unjudged_ratio),
     }

@@ -96,6 +96,16 @@ def increase_of(memory: RateMemory, over_seconds: float, at: float) -> float | N
     return increase * seconds / sampled_seconds
 
 
+def resets_of(memory: RateMemory) -> int | None:
+    """Return how often a counter began anew between the points of a while; None where that is not known.
+
+    As PromQL's resets(); points that were too close together count as one at most.
+    """
+    if len(memory.points) < _FEWEST:
+        return None
+    return sum(point.lost > 0 for point in memory.points[1:])
+
+
 def _reached(seconds: float, interval: float) -> float:
     """Return how far beyond the points the while is taken to go on as it was."""
     return seconds if seconds < _NEAR * interval else interval / 2

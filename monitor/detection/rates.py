@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from math import isfinite
 
 from monitor.detection.looks import SeriesMemory, SeriesValue, series_values
-from monitor.detection.rate import RateMemory, increase_of, with_point, within
+from monitor.detection.rate import (
+    RateMemory,
+    increase_of,
+    resets_of,
+    with_point,
+    within,
+)
 from monitor.model.detectors import RateDetector, RateUnit
 from monitor.model.results import Sample, Success
 from monitor.model.settings import Labels, Rule
@@ -62,18 +68,26 @@ def look_at_rates(
         is_there = labels in values
         if not is_there and success.is_silent_about(rule.metric, labels):
             continue
-        increase = increase_of(memory, over_seconds, at)
-        if increase is None:
+        value = _rate_of(memory, detector, at)
+        if value is None:
             # That a row is gone is a result; one that is there may be what an alert was about.
             if is_there:
                 undecided.append(labels)
             continue
-        value = increase
-        if detector.unit is RateUnit.PER_SECOND:
-            value = increase / over_seconds
         details = values.get(labels, _NOT_THERE).details
         rates.append(Sample(rule.metric, labels, value, details))
     return RatesSeen(series, tuple(rates), tuple(undecided), left_out)
+
+
+def _rate_of(memory: RateMemory, detector: RateDetector, at: float) -> float | None:
+    """Return what of a series a rule judges; None where that is not known."""
+    if detector.unit is RateUnit.RESETS:
+        return resets_of(memory)
+    over_seconds = detector.over.total_seconds()
+    increase = increase_of(memory, over_seconds, at)
+    if increase is None or detector.unit is RateUnit.INCREASE:
+        return increase
+    return increase / over_seconds
 
 
 def written_every_seconds(rule: Rule, usual: float) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import ClassVar, TypeAlias, TypeGuard
+from types import MappingProxyType
+from typing import ClassVar, Final, TypeAlias, TypeGuard
 
 from monitor.timing.durations import format_duration
 
@@ -122,6 +123,18 @@ class RateUnit(StrEnum):
 
     PER_SECOND = "per_second"
     INCREASE = "increase"
+    RESETS = "resets"
+    """Not its rise, but how often it began anew."""
+
+
+_FUNCTIONS: Final = MappingProxyType(
+    {
+        RateUnit.PER_SECOND: "rate",
+        RateUnit.INCREASE: "increase",
+        RateUnit.RESETS: "resets",
+    }
+)
+"""Of PromQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +152,14 @@ class RateDetector:
     @property
     def words(self) -> str:
         """Return what is judged, as a person reads it."""
-        over = format_duration(self.over)
-        if self.unit is RateUnit.INCREASE:
-            return f"increase over {over}"
-        return f"rate per second over {over}"
+        what = "rate per second"
+        if self.unit is not RateUnit.PER_SECOND:
+            what = str(self.unit)
+        return f"{what} over {format_duration(self.over)}"
 
     def promql(self, series: str) -> str:
         """Return what is judged of a series, as PromQL writes it."""
-        function = "increase" if self.unit is RateUnit.INCREASE else "rate"
-        return f"{function}({series}[{format_duration(self.over)}])"
+        return f"{_FUNCTIONS[self.unit]}({series}[{format_duration(self.over)}])"
 
 
 LearningDetector: TypeAlias = (

@@ -198,6 +198,15 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingCalls:
+    """Calls of users with an empty balance that were to be expected and did not come."""
+
+    at: float
+    """When they were last missed."""
+    calls: float
+
+
+@dataclass(frozen=True, slots=True)
 class LoggingPace:
     """How fast calls are logged, as the ledger has seen it."""
 
@@ -248,6 +257,8 @@ class LedgerMemory:
     left_at: float = 0.0
     """When somebody's balance was last filled by use, and how many rows were counted by then."""
     calls_at_left: int = 0
+    missing: MissingCalls | None = None
+    """What is told of balances that are not filled up any more, until one is."""
     initializations: Mapping[str, int] = field(default_factory=dict)
     """How often a balance was filled up, by plan."""
     cancelled: int = 0

@@ -16,6 +16,7 @@ from monitor.model.ledger import (
     LedgerUser,
     LoggingPace,
     LookMark,
+    MissingCalls,
     OngoingDrift,
     PastLook,
     Refill,
@@ -54,7 +55,7 @@ def packed_ledger(memory: LedgerMemory) -> bytes:
     """Return a memory in as few bytes as is quick: about 30 for each user."""
     terms = list(dict.fromkeys(user.terms for user in memory.users.values()))
     places = {one: place for place, one in enumerate(terms)}
-    pace = memory.pace
+    pace, missing = memory.pace, memory.missing
     record = {
         "format": _FORMAT,
         "origin": instant_to_text(memory.origin),
@@ -81,6 +82,7 @@ def packed_ledger(memory: LedgerMemory) -> bytes:
         "refills": [[one.at, one.user, one.plan, one.times] for one in memory.refills],
         "looping": list(memory.looping.items()),
         "leavings": [[one.at, one.user] for one in memory.leavings],
+        "missing": None if missing is None else [missing.at, missing.calls],
         "initializations": dict(memory.initializations),
     }
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
@@ -120,6 +122,8 @@ def unpacked_ledger(packed: bytes) -> LedgerMemory:
         leavings=tuple(Leaving(*one) for one in record["leavings"]),
         left_at=left_at,
         calls_at_left=calls_at_left,
+        # Nor of this.
+        missing=_read_missing(record.get("missing")),
         initializations=dict(record["initializations"]),
         cancelled=cancelled,
         restarts=restarts,
@@ -167,6 +171,10 @@ def _record_to_user(record: list[Any], terms: list[Terms]) -> LedgerUser:
 def _read_drift(direction: str, found_at: float, kind: str | None) -> OngoingDrift:
     name = None if kind is None else DriftKind(kind)
     return OngoingDrift(DriftKind(direction), found_at, name)
+
+
+def _read_missing(record: list[float] | None) -> MissingCalls | None:
+    return None if record is None else MissingCalls(*record)
 
 
 def _read_terms(limit: int, plan: str, subscriptions: list[list[Any]]) -> Terms:

@@ -243,7 +243,7 @@ SERVER = (
     Incident(
         "restarts",
         "server",
-        r"TokenMonitorTargetRestart\w*|TokenMonitorServerRestart\w*|TokenMonitorTargetDown",
+        r"TokenServerRestart\w*|TokenMonitorTargetDown",
         _restart,
         _WHOLE,
         each_step=_restart_often,

@@ -276,7 +276,8 @@ def test_names_in_texts_become_what_prometheus_knows(text: str, shown: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("rate", "function"), [("per_second", "rate"), ("increase", "increase")]
+    ("rate", "function"),
+    [("per_second", "rate"), ("increase", "increase"), ("resets", "resets")],
 )
 def test_a_rate_is_printed_as_prometheus_says_it(
     tmp_path: Path, rate: str, function: str

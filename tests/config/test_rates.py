@@ -72,7 +72,7 @@ WITH_OVER = 'rate = "increase"\nover = "5m"'
         (
             'above = 5\nover = "5m"',
             10,
-            'over: goes with "rate" only; allowed: rate = "per_second", "increase"',
+            'over: goes with "rate" only; allowed: rate = "per_second", "increase", "resets"',
         ),
         (
             'above = 5\nrate = "increase"',
@@ -82,7 +82,7 @@ WITH_OVER = 'rate = "increase"\nover = "5m"'
         (
             'above = 5\nrate = "per_minute"\nover = "5m"',
             10,
-            'rate: "per_minute" is unknown; allowed: per_second, increase',
+            'rate: "per_minute" is unknown; allowed: per_second, increase, resets',
         ),
         (f"new = true\n{WITH_OVER}", 10, f"rate: goes with {COMPARISONS} only"),
         (f"absent = true\n{WITH_OVER}", 10, f"rate: goes with {COMPARISONS} only"),

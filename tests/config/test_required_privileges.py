@@ -41,6 +41,7 @@ from monitor.config.sql.required_privileges import (
         ("SELECT COUNT(*) FROM information_schema.COLUMNS", []),
         ("SELECT COUNT(*) FROM INFORMATION_SCHEMA.innodb_trx", ["PROCESS ."]),
         ("SELECT COUNT(*) FROM information_schema.processlist", ["PROCESS ."]),
+        ("SELECT 1 FROM performance_schema.global_status", []),
         ("SELECT 1 FROM performance_schema.threads", ["SELECT performance_schema."]),
         (
             "SELECT 1 FROM sys.version",

@@ -187,6 +187,47 @@ def test_balances_that_are_not_filled_up_any_more_are_missed_as_calls(
     assert stopped_calls(memory) == 0
 
 
+@pytest.mark.parametrize("ends", ["subscriptions", "accounts"])
+def test_that_those_who_wait_for_a_balance_leave_is_no_proof_that_it_is_filled_up(
+    ends: str,
+) -> None:
+    system = System(seed=2, users=200, per_second=5)
+    watcher = Watcher(system)
+    for _ in range(20):
+        watcher.look()
+    system.refills = system.renews = False
+    waiting = range(1, 41)
+    for number in waiting:
+        system.people[number].balance = None
+    for _ in range(20):
+        memory = watcher.look()
+    told = told_of(LedgerFact.STOPPED_CALLS, memory)
+    assert told >= 8
+    for number in waiting:
+        if ends == "subscriptions":
+            system.people[number].is_active = False
+        else:
+            del system.people[number]
+    for _ in range(20):
+        watcher.look()
+        watcher.restart()
+        memory = watcher.look()
+        assert stopped_calls(memory) == 0
+        assert told_of(LedgerFact.STOPPED_CALLS, memory) >= told
+    # Somebody is filled up.
+    system.refills = True
+    system.people[50].balance = 0
+    watcher.look()
+    system.use(50)
+    memory = watcher.look()
+    assert told_of(LedgerFact.STOPPED_CALLS, memory) == 0
+
+
+def told_of(fact: LedgerFact, memory: LedgerMemory) -> float:
+    ((_, value),) = values_of(fact, memory)
+    return value
+
+
 # What is not
 
 

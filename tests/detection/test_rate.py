@@ -15,6 +15,7 @@ from monitor.detection.rate import (
     MAX_POINTS,
     RateMemory,
     increase_of,
+    resets_of,
     with_point,
     within,
 )
@@ -101,3 +102,12 @@ def test_of_many_points_few_are_kept_and_nothing_that_they_counted_is_lost(
     lost = sum(point.lost for point in rest)
     assert rest[-1].value - first.value + lost == pytest.approx(counted)
     assert sum(point.steps for point in rest) == len(steps)
+
+
+def test_how_often_a_series_began_anew_is_counted_and_not_by_how_much() -> None:
+    memory = RateMemory()
+    assert resets_of(memory) is None
+    for at, value in enumerate((900, 10, 70, 20, 80, 80, 5)):
+        memory = with_point(memory, 600.0, float(60 * at), float(value))
+    assert resets_of(memory) == 3
+    assert resets_of(within(memory, 600.0, 700.0)) == 2

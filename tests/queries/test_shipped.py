@@ -47,6 +47,7 @@ _RULES = {
     "TokenHeadroom": "warning",
     "TokenHeadroomExhausted": "critical",
     "TokenIndexDropped": "warning",
+    "TokenServerRestarting": "warning",
     "TokenLimitsMissing": "critical",
     "TokenLimitsChanged": "warning",
     "TokenLimitsReduced": "warning",
@@ -126,6 +127,7 @@ _METRICS = {
     "token_usage_history_empty": (),
     "token_usage_silence_seconds": (),
     "token_usage_unsubscribed_users": (),
+    "token_server_uptime_seconds": ("server",),
     "token_server_statement_errors_total": ("code",),
     "token_server_statements_failing": ("code",),
 }

@@ -18,7 +18,9 @@ from monitor.timing.durations import format_duration
 
 _FEWEST_RUNS: Final = 2
 _NO_COUNT: Final = frozenset({"stateset", "info"})
-_OF_RATE: Final = 'goes with "rate" only; allowed: rate = "per_second", "increase"'
+_OF_RATE: Final = (
+    'goes with "rate" only; allowed: rate = "per_second", "increase", "resets"'
+)
 _NO_PART: Final = 'does not go with "rate": how fast something counts is no part of it'
 _NO_WHILE: Final = '"over" is missing: the while that is looked at, such as "5m"'
 _TOO_SHORT: Final = (

@@ -242,7 +242,7 @@ class RuleSchema(Schema):
     change: dict[str, Any] | None = None
     new: OnlyTrue | None = None
     slo: dict[str, Any] | None = None
-    rate: Literal["per_second", "increase"] | None = None
+    rate: Literal["per_second", "increase", "resets"] | None = None
     over: Interval | None = None
     for_: HoldLevels = Field(default=timedelta(0), alias="for")
     keep_firing_for: Duration = timedelta(0)

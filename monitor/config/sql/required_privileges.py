@@ -73,6 +73,10 @@ _FREE_TABLES = frozenset(
         "view_routine_usage",
     }
 )
+# Tables of performance_schema that everybody may read.
+_FREE_OF_PERFORMANCE: Final = frozenset(
+    {"global_status", "session_status", "global_variables", "session_variables"}
+)
 # Of what an account without PROCESS is shown its own rows alone, and no error.
 _THREADS: Final = "threads"
 _STATISTICS: Final = "statistics"
@@ -184,6 +188,8 @@ def _of_show(code: Sequence[Token]) -> Iterator[Privilege]:
 
 def _of_table(schema: str, table: str, database: str) -> Iterator[Privilege]:
     place, name = schema.lower(), table.lower()
+    if place == "performance_schema" and name in _FREE_OF_PERFORMANCE:
+        return
     if place in _OF_SYSTEM_SCHEMAS:
         yield from _OF_SYSTEM_SCHEMAS[place]
         is_closed = place == _SYSTEM and name not in _FREE_TABLES
