@@ -16,7 +16,17 @@ from monitor.model.settings import Config, labels_of
 from monitor.notify.kinds import KINDS
 from tests.support.harness import HOOK, Harness
 
-CONFIG = '[targets.main]\nunix_socket = "/s"\nuser = "u"\ndatabase = "app"\n'
+CONFIG = """
+[targets.main]
+unix_socket = "/s"
+user = "u"
+database = "app"
+# for as long as queries say here what they say before
+[rules.TokenSignupsWithoutSubscription]
+change = { over = "1h" }
+[rules.TokenBalancesNeverInitialized]
+change = { over = "1h" }
+"""
 HALF_MINUTE = timedelta(seconds=30)
 PLAN = {"plan": "pro"}
 Values = tuple[tuple[str, Mapping[str, str], float], ...]
@@ -125,3 +135,41 @@ def test_rows_with_wrong_times_are_one_page_of_their_kind(config: Config) -> Non
         ),
     }
     assert posted(config, results) == ["TokenHistoryInvalid firing"]
+
+
+def test_subscriptions_that_ended_are_one_page_also_of_those_who_signed_up_last(
+    config: Config,
+) -> None:
+    def left(subscribers: int, unsubscribed: int) -> Mapping[str, Values]:
+        counts = ("token_subscribers", {**PLAN, "status": "ok"}, subscribers)
+        newest = ("token_newest_users_unsubscribed", {}, unsubscribed)
+        return {
+            "newest_users": (("token_newest_users", {}, 20), newest),
+            "balances": (counts,),
+        }
+
+    found = posted(config, left(0, 20), before=left(2800, 1))
+    assert found == ["TokenSubscribersChanged firing"]
+    # Where nobody else lost one, it is the sign-up.
+    found = posted(config, left(2800, 20), before=left(2800, 1))
+    assert found == ["TokenSignupsWithoutSubscription firing"]
+
+
+def test_balances_that_became_null_are_one_page_also_of_those_who_never_used_any(
+    config: Config,
+) -> None:
+    def never_used(users: int) -> Values:
+        return (("token_subscribers_never_used", PLAN, users),)
+
+    found = posted(
+        config,
+        {"uninitialized": UNINITIALIZED + never_used(12)},
+        before={"uninitialized": never_used(0)},
+    )
+    assert found == ["TokenBalancesUninitialized firing"]
+    found = posted(
+        config,
+        {"uninitialized": never_used(12)},
+        before={"uninitialized": never_used(0)},
+    )
+    assert found == ["TokenBalancesNeverInitialized firing"]
