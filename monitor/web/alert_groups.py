@@ -9,7 +9,6 @@ from typing import Final
 from monitor.alerting.shown import (
     AFFECTED,
     DEPLOYMENT,
-    EXPLAINED,
     confirmed_at,
     is_current,
     is_waiting,
@@ -31,7 +30,7 @@ from monitor.web.headline import (
 )
 from monitor.web.verdict import Tone
 from monitor.web.views import Scene
-from monitor.web.words import When, until, when, when_known
+from monitor.web.words import When, clock_text, until, when, when_known
 
 MAX_GROUP_ROWS = 50
 """More rows of one rule than that nobody reads; the worst are shown."""
@@ -63,6 +62,8 @@ class AlertRow:
     value: str
     state: str
     since: When
+    began_text: str
+    """The same by the clock, to be compared with what else happened then."""
     fired: When | None
     at_least: bool
     confirmed: When | None
@@ -90,6 +91,21 @@ class AlertGroup:
     rows: tuple[AlertRow, ...]
     left_out: int
     size: int
+    consequences: tuple[AlertGroup, ...] = ()
+    """What is muted under its alerts, by rule."""
+    consequences_left_out: int = 0
+    """So many more alerts are, of rules that are not among these."""
+
+    @property
+    def consequence_count(self) -> int:
+        """Return how many alerts are muted under its own."""
+        listed = sum(one.size for one in self.consequences)
+        return listed + self.consequences_left_out
+
+    @property
+    def row_count(self) -> int:
+        """Return how many alerts have a row or a line in it."""
+        return len(self.rows) + sum(len(one.rows) for one in self.consequences)
 
     @property
     def note(self) -> str:
@@ -106,6 +122,12 @@ class AlertGroup:
     def has_asked_for(self) -> bool:
         """Return whether the alert that the address asks for is here."""
         return any(row.is_asked_for for row in self.rows)
+
+    @property
+    def shows_asked_for(self) -> bool:
+        """Return whether it is here, or among what follows."""
+        below = any(one.has_asked_for for one in self.consequences)
+        return below or self.has_asked_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +247,7 @@ def _row(
         value=format_number(alert.value),
         state=alert.state.value,
         since=when(ended_at or began_at, scene.now),
+        began_text=clock_text(ended_at or began_at, scene.now),
         fired=when_known(fired_at, scene.now),
         at_least=alert.since_at_least and not is_over,
         confirmed=when_known(confirmed, scene.now),
@@ -262,10 +285,8 @@ def _state_note(alert: Alert, context: PageContext) -> str:
     if alert.held:
         return "held: no data now, so it stays as it was"
     annotations = shown_annotations(alert)
+    # What it explains is listed under it.
     notes = [annotations.get(DEPLOYMENT, ""), annotations.get(AFFECTED, "")]
-    explained = annotations.get(EXPLAINED)
-    if explained:
-        notes.append(f"explains what is muted: {explained}")
     return "; ".join(filter(None, notes)) or alert.resolve_reason.replace("_", " ")
 
 

@@ -12,6 +12,7 @@ from monitor.model.settings import Rule
 from monitor.model.silences import may_be_silenced
 from monitor.storage import DeliveryAttempt
 from monitor.web.alert_groups import AlertGroup, PageContext, group_of
+from monitor.web.alert_sections import with_consequences
 from monitor.web.headline import headline
 from monitor.web.history_rows import (
     PastChange,
@@ -55,6 +56,9 @@ class AlertPage:
     group: AlertGroup
     """The alert as it stands on the first page."""
     fingerprint: str
+    cause: str
+    """The fingerprint of the alert under which it is muted, and its name; empty where there is none."""
+    cause_name: str
     query: str
     """The query that found it; empty of one about the monitor itself."""
     target: str
@@ -77,11 +81,15 @@ def alert_page_of(alert: Alert, past: AlertPast, context: PageContext) -> AlertP
     """Describe an alert as it is, or as it was when it last changed."""
     scene = context.scene
     known = context.rules.get(alert.name)
+    cause = alert.muted_by or ""
+    cause_name = context.roots.get(cause, "")
     return AlertPage(
         now=scene.now,
         headline=_headline(alert, context),
-        group=group_of([alert], context),
+        group=_group(alert, context),
         fingerprint=alert.fingerprint,
+        cause=cause if cause_name else "",
+        cause_name=cause_name,
         query=alert.scope.subject if _is_of_query(alert, scene) else "",
         target=alert.scope.target
         if alert.scope.target in scene.snapshot.targets
@@ -97,6 +105,19 @@ def alert_page_of(alert: Alert, past: AlertPast, context: PageContext) -> AlertP
         may_be_acknowledged=alert.is_firing() and alert.may_be_acknowledged(),
         is_acknowledged=alert.acknowledged is not None,
     )
+
+
+def _group(alert: Alert, context: PageContext) -> AlertGroup:
+    """Describe the alert, and what is muted under it now."""
+    group = group_of([alert], context)
+    if alert.is_over():
+        return group
+    found = [
+        one
+        for one in context.scene.snapshot.alerts
+        if one.muted_by == alert.fingerprint and not one.is_over()
+    ]
+    return with_consequences(group, found, context, {alert.fingerprint})
 
 
 def newest_of(

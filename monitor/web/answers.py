@@ -18,7 +18,8 @@ from monitor.model.settings import Config
 from monitor.web import api, api_rules, service_discovery
 from monitor.web.banners import Troubles
 from monitor.web.deploys import RefusedRequest, begin_of, deploys_json, end_of
-from monitor.web.guards import USER
+from monitor.web.guards import USER, form_headers
+from monitor.web.icons import icon
 from monitor.web.origins import FOREIGN, is_foreign
 from monitor.web.page import page_of
 from monitor.web.page_filter import page_filter
@@ -72,7 +73,8 @@ class Answers:
             day=self._pages.day_of_only(chosen.target, scene),
         )
         text = self._template.render("page", page, root="")
-        return Response(text, media_type="text/html")
+        headers = form_headers(has_form=page.search.has_field)
+        return Response(text, media_type="text/html", headers=headers)
 
     def query_page(self, request: Request) -> Response:
         """Show a query."""
@@ -107,6 +109,13 @@ class Answers:
     async def script(self, _request: Request) -> Response:
         """Return the page's script, which renews it; its address changes with its content."""
         return Response(self._script, media_type="text/javascript", headers=_CACHED)
+
+    async def icon(self, request: Request) -> Response:
+        """Return the icon of a page's tab."""
+        svg = icon(request.path_params["tone"])
+        if svg is None:
+            return PlainTextResponse("no such icon\n", 404)
+        return Response(svg, media_type="image/svg+xml", headers=_CACHED)
 
     def runbook(self, request: Request) -> Response:
         """Return a shipped runbook: a page for who asks for HTML, as browsers do, else its text."""

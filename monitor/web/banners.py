@@ -11,6 +11,8 @@ from monitor.web.verdict import Tone, Verdict
 from monitor.web.views import LastReload
 from monitor.web.words import When, when
 
+_TRY_RECEIVER = "Once there is one, this tries it: token-monitor notify --test NAME"
+
 
 @dataclass(frozen=True, slots=True)
 class Troubles:
@@ -47,7 +49,8 @@ def banners_of(
         text = "The monitor does not watch: what is shown is as it was last seen"
         found.append(Banner("bad", text, (troubles.sick,)))
     if troubles.unnotified:
-        found.append(Banner("bad", "Nobody is notified", (troubles.unnotified,)))
+        details = (troubles.unnotified, _TRY_RECEIVER)
+        found.append(Banner("bad", "Nobody is notified", details))
     if troubles.reload is not None and troubles.reload.problems:
         text = "The changed configuration was refused, the old one is in force"
         found.append(

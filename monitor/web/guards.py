@@ -24,12 +24,12 @@ from monitor.web.web_config import WebConfig
 USER = "token_monitor.user"
 """In a request's scope: who has given the right password; absent where none was asked for."""
 
-# The page loads its own style and script and asks for itself again, and nothing else: what a database puts
+# The page loads its own style, script and icon and asks for itself again, and nothing else: what a database puts
 # into it can neither run nor send anything away. No frame, form or <base> of a foreign page either.
 SECURITY_HEADERS = {
     "content-security-policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none';"
-        " form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
+        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",

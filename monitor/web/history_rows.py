@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Final
 
 from monitor.alerting.shown import shown_annotations
-from monitor.model.alerts import Change, Transition
-from monitor.model.wording import format_number
+from monitor.model.alerts import Alert, Change, Transition
+from monitor.model.text_formats import people_number
 from monitor.storage import DeliveryAttempt
 from monitor.storage.history import DeliveryOutcome
 from monitor.web.alert_groups import SEVERITY_TONES
@@ -37,7 +37,9 @@ class PastChange:
     value: str
     summary: str
     note: str
-    """Why it resolved other than by data; who had silenced or acknowledged it then, and why."""
+    """Why it resolved other than by data; what explained it; who had silenced or acknowledged it, and why."""
+    is_muted: bool
+    """It was only a consequence of another one, and nobody was notified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ def past_change(transition: Transition, now: datetime) -> PastChange:
     """Describe a transition."""
     alert = transition.alert
     is_over = transition.change is Change.RESOLVED
-    notes = [alert.resolve_reason.replace("_", " "), *alert.declared_words]
+    reason = alert.resolve_reason.replace("_", " ")
+    notes = [reason, _muted_words(alert), *alert.declared_words]
     return PastChange(
         at=when(transition.at, now),
         change=transition.change.value,
@@ -67,10 +70,19 @@ def past_change(transition: Transition, now: datetime) -> PastChange:
         alertname=alert.name,
         target=alert.scope.target,
         fingerprint=alert.fingerprint,
-        value=format_number(alert.value),
+        value=people_number(alert.value),
         summary=shown_annotations(alert).get("summary", ""),
         note="; ".join(filter(None, notes)),
+        is_muted=alert.muted_by is not None,
     )
+
+
+def _muted_words(alert: Alert) -> str:
+    """Return under what it was muted then; of what had no data only that is kept."""
+    if alert.muted_by is None:
+        return ""
+    cause = dict(alert.cause).get("alertname", "")
+    return f"explained by {cause}" if cause else "muted, without data"
 
 
 def past_delivery(attempt: DeliveryAttempt, now: datetime) -> PastDelivery:

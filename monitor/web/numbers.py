@@ -33,6 +33,8 @@ _STATES: Final[dict[str, Tone]] = {
 }
 """The states of a balance, and the colour of one that anybody is in."""
 _NEAR_SECONDS = 300
+_SHORTEST_SECONDS = 1800
+"""Of a day less than that is a dot in an empty box."""
 _SLACK = timedelta(minutes=10)
 """Lines of a day in so little room: what is shorter is seen on the query's page."""
 
@@ -216,7 +218,7 @@ def _tile(
 def _drawn_line(
     title: str, points: list[TrendPoint], at: datetime, gap: timedelta
 ) -> DrawnLine:
-    if not points:
+    if not points or points[-1].at_seconds - points[0].at_seconds < _SHORTEST_SECONDS:
         return DrawnLine()
     plot = plot_of(title, [PlotSeries(title, points, gap)], at - _DAY, at)
     return DrawnLine(plot, _before(points, at))

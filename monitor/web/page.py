@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.alerting.alert_names import WATCHDOG
 from monitor.alerting.contact import TargetView
 from monitor.alerting.query_view import QueryView
-from monitor.model.alerts import Alert, AlertState
+from monitor.model.alerts import Alert
 from monitor.model.settings import Config
 from monitor.web.alert_groups import (
     AlertGroup,
     PageContext,
-    group_of,
     known_rules,
-    without_anchor,
 )
-from monitor.web.alert_order import by_rule, newest_first
+from monitor.web.alert_sections import (
+    all_described,
+    described,
+    not_described,
+    sections_of,
+)
 from monitor.web.banners import Banner, Troubles, banners_of, deploy_banners
+from monitor.web.first_steps import FirstStep, first_steps
 from monitor.web.headline import KnownRule, headline
 from monitor.web.numbers import (
     DayLines,
@@ -42,15 +46,12 @@ from monitor.web.tables import (
     receiver_row,
     target_row,
 )
+from monitor.web.target_search import TargetSearch, target_search
 from monitor.web.verdict import Verdict, verdict_of
 from monitor.web.views import Scene
 
 MAX_ROWS = 150
 """More rows than that nobody reads; those without trouble are left out first."""
-MAX_GROUPS = 30
-"""So many groups of alerts are described in a section, the worst; the others are counted."""
-MAX_ALERT_ROWS = 150
-"""So many alerts have a row in a section."""
 _MAX_SAID = 50
 """So many groups of each kind are put into words for the headline, which names the first of them."""
 
@@ -67,8 +68,10 @@ class Page:
     now: datetime
     verdict: Verdict
     banners: tuple[Banner, ...]
+    first_steps: tuple[FirstStep, ...]
     active: tuple[AlertGroup, ...]
     muted: tuple[AlertGroup, ...]
+    """What is muted under alerts that are not in `active`."""
     resolved: tuple[AlertGroup, ...]
     not_described: int
     """So many active alerts are in none of these groups: there are too many."""
@@ -76,6 +79,7 @@ class Page:
     plans: PlanTable | None
     choices: tuple[Choices, ...]
     chosen: PageFilter
+    search: TargetSearch
     targets: tuple[TargetRow, ...]
     targets_left_out: int
     queries: tuple[QueryRow, ...]
@@ -85,15 +89,6 @@ class Page:
     """The fingerprint in the address."""
     asked: str = ""
     """The same, where no alert that is shown has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Sections:
-    """Alerts by rule, in the order in which they stand on the page, by the section that they stand in."""
-
-    active: list[list[Alert]]
-    muted: list[list[Alert]]
-    resolved: list[list[Alert]]
 
 
 def page_of(
@@ -114,29 +109,27 @@ def page_of(
     """
     alerts = [alert for alert in scene.snapshot.alerts if alert.name != WATCHDOG]
     context = page_context(scene, config, asked)
-    every = _sections(alerts, context.rules)
+    every = sections_of(alerts, context.rules)
     verdict = _verdict(scene, every.active, context.rules, troubles)
-    sections = _sections(filter(chosen.lets, alerts), context.rules)
-    # In this order: an alert that is active keeps its anchor, and one that resolved before gets none.
-    anchors: set[str] = set()
-    active = _groups(sections.active, context, anchors)
-    muted = _groups(sections.muted, context, anchors)
-    resolved = _groups(sections.resolved, context, anchors)
-    is_shown = any(group.has_asked_for for group in (*active, *muted, *resolved))
+    sections = sections_of(filter(chosen.lets, alerts), context.rules)
+    active, muted, resolved = all_described(sections, context)
+    is_shown = any(group.shows_asked_for for group in (*active, *muted, *resolved))
     part = _part_of(scene, chosen)
     source = TileSource(part.queries, scene, part.names, day)
     return Page(
         now=scene.now,
         verdict=verdict,
         banners=_banners(scene, troubles, verdict),
+        first_steps=first_steps(scene.snapshot, scene.now),
         active=active,
         muted=muted,
         resolved=resolved,
-        not_described=_not_described(sections.active, active),
+        not_described=not_described(sections, active),
         tiles=tiles_of(source),
         plans=plan_table(source),
         choices=choices_of(chosen, alerts),
         chosen=chosen,
+        search=target_search(chosen.target, scene.snapshot.targets),
         targets=_target_rows(part, scene),
         targets_left_out=max(0, len(part.targets) - MAX_ROWS),
         queries=_query_rows(part, scene.now),
@@ -191,13 +184,6 @@ def _receiver_rows(scene: Scene) -> tuple[ReceiverRow, ...]:
     return tuple(receiver_row(view, scene.now) for view in views)
 
 
-def _not_described(
-    section: Sequence[Sequence[Alert]], groups: Sequence[AlertGroup]
-) -> int:
-    """Return how many alerts of a section are in none of the groups that are described."""
-    return sum(map(len, section)) - sum(group.size for group in groups)
-
-
 def page_context(
     scene: Scene, config: Config | None = None, asked: str = ""
 ) -> PageContext:
@@ -214,10 +200,14 @@ def page_context(
 def active_groups(
     alerts: Sequence[Alert], context: PageContext
 ) -> tuple[AlertGroup, ...]:
-    """Describe those of some alerts that are pending or firing, the worst rule first, muted ones last."""
+    """Describe those of some alerts that are pending or firing, the worst rule first, each with what follows from it.
+
+    What is muted under an alert that is not among them comes last.
+    """
     shown = [alert for alert in alerts if alert.name != WATCHDOG]
-    sections = _sections(shown, context.rules)
-    return _groups([*sections.active, *sections.muted], context, set())
+    sections = sections_of(shown, context.rules)
+    every = [*sections.active, *sections.muted]
+    return described(every, sections, context, set())
 
 
 def _verdict(
@@ -238,44 +228,10 @@ def _verdict(
     return verdict_of(scene.snapshot, said, scene.now, sick=troubles.sick)
 
 
-def _groups(
-    section: Sequence[Sequence[Alert]], context: PageContext, anchors: set[str]
-) -> tuple[AlertGroup, ...]:
-    """Describe the first groups of a section; `anchors` are those above it, and gets those within."""
-    described: list[AlertGroup] = []
-    room = MAX_ALERT_ROWS
-    for alerts in section[:MAX_GROUPS]:
-        if room <= 0:
-            break
-        group = group_of(alerts, context, max_rows=room)
-        room -= len(group.rows)
-        described.append(without_anchor(group, anchors))
-    return tuple(described)
-
-
 def _runbooks_url(config: Config | None) -> str:
     if config is None or not config.external_url:
         return ""
     return f"{config.external_url}/runbooks/"
-
-
-def _sections(alerts: Iterable[Alert], rules: Mapping[str, KnownRule]) -> _Sections:
-    """Sort alerts into what speaks for itself, what is muted, and what is over."""
-    active: list[Alert] = []
-    muted: list[Alert] = []
-    over: list[Alert] = []
-    for alert in alerts:
-        if alert.state is AlertState.RESOLVED:
-            over.append(alert)
-        elif alert.muted_by is not None:
-            muted.append(alert)
-        else:
-            active.append(alert)
-    return _Sections(
-        by_rule(active, rules),
-        by_rule(muted, rules),
-        newest_first(by_rule(over, rules)),
-    )
 
 
 def _roots(alerts: Sequence[Alert]) -> dict[str, str]:

@@ -136,6 +136,7 @@ ENDPOINTS = (
     Endpoint("/history", _in_thread(Answers.history_page)),
     Endpoint("/static/page.css", _at_once(Answers.style)),
     Endpoint("/static/page.js", _at_once(Answers.script)),
+    Endpoint("/static/icon-{tone}.svg", _at_once(Answers.icon)),
     Endpoint("/runbooks/{name}", _in_thread(Answers.runbook)),
     Endpoint(METRICS_PATH, _scrapes),
     Endpoint("/-/healthy", _at_once(Answers.healthy), is_open=True),

@@ -79,7 +79,7 @@ def target_page_of(
 
 
 def _headline(row: TargetRow, alerts: tuple[AlertGroup, ...]) -> str:
-    count = sum(group.size for group in alerts)
+    count = sum(group.size + group.consequence_count for group in alerts)
     active = f", {counted(count, 'alert')} active" if count else ""
     return f"{row.name} is {row.status}{active}"
 

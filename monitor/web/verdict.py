@@ -152,7 +152,7 @@ def _of_silence(snapshot: Snapshot, situation: _Situation, now: datetime) -> Ver
     """Judge where nothing fires or is pending: silence is a yes only where everything was looked at."""
     details = situation.details()
     without_blind = situation.details(without=situation.blind)
-    is_starting = not all(_is_for_later(view, now) for view in situation.waiting)
+    is_starting = not all(is_for_later(view, now) for view in situation.waiting)
     nothing_ran = len(situation.waiting) == len(snapshot.queries)
     nothing_known = "Nothing is known yet: no query was due since the start"
     seen = _all_seen(snapshot, now)
@@ -182,7 +182,7 @@ def _of_silence(snapshot: Snapshot, situation: _Situation, now: datetime) -> Ver
     return next(verdict for is_so, verdict in cases if is_so)
 
 
-def _is_for_later(view: QueryView, now: datetime) -> bool:
+def is_for_later(view: QueryView, now: datetime) -> bool:
     """Return whether it waits for its hour: what runs at night is not starting all day."""
     is_cron = isinstance(view.job.query.schedule, Cron)
     return is_cron and view.next_run_at is not None and view.next_run_at > now

@@ -71,6 +71,12 @@ def when_known(at: datetime | None, now: datetime) -> When | None:
     return when(at, now)
 
 
+def clock_text(at: datetime, now: datetime) -> str:
+    """Return an instant by the clock, in UTC; with its date where that is not today's."""
+    date = "" if at.date() == now.date() else f"{at:%Y-%m-%d} "
+    return f"{date}{at:%H:%M} UTC"
+
+
 def until(at: datetime, now: datetime) -> When:
     """Return an instant with how soon it is; of what should have been, since when it is due."""
     if at > now:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
@@ -149,6 +150,30 @@ class Page:
         )
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
+
+    def resize(self, width: int, height: int, *, scale: float = 1) -> None:
+        """Change the size of the screen, in pixels of CSS."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=scale,
+            mobile=False,
+        )
+
+    def hide_scroll_bars(self) -> None:
+        """Show no scroll bars, as a phone does."""
+        self.call("Emulation.setScrollbarsHidden", hidden=True)
+
+    def prefer(self, scheme: str) -> None:
+        """Have its reader prefer light or dark."""
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self.call("Emulation.setEmulatedMedia", features=[feature])
+
+    def picture(self, *, is_whole: bool = False) -> bytes:
+        """Return what is seen of the page, or the whole of it, as a PNG."""
+        taken = self.call("Page.captureScreenshot", captureBeyondViewport=is_whole)
+        return base64.b64decode(taken["data"])
 
     def wait_until(self, script: str) -> None:
         """Wait until an expression is true."""

@@ -34,6 +34,24 @@ from tests.web.serving import Client, ServedState, serving
 
 CONFIG = a_config(queries=(BALANCES,))
 REFRESH = "document.getElementById('refresh').click()"
+WATCH_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((found) => window.shifts.push(...found.getEntries()))
+  .observe({ type: "layout-shift", buffered: false });
+0
+"""
+# What is less is a word behind an age, in its line.
+SHIFTS = """
+shifts.filter((one) => one.value > 0.001)
+  .map((one) => [one.value, ...one.sources.map((place) => place.node?.outerHTML?.slice(0, 80))])
+"""
+# A headline that needs another line moves what is below it, and should.
+ON_ONE_LINE = """
+const style = new CSSStyleSheet();
+style.replaceSync("h1 { text-wrap: nowrap !important }");
+document.adoptedStyleSheets.push(style);
+0
+"""
 HEADLINE = "document.querySelector('h1').textContent"
 
 
@@ -71,19 +89,12 @@ def later(served: ServedState, *alerts: Alert, by: float = 20) -> None:
 def test_renewing_keeps_what_is_opened_selected_and_scrolled_to_and_shows_what_is_new(
     browser: Browser,
 ) -> None:
-    resolved = the_incident(CONFIG).alerts[
-        1
-    ]  # muted: it stands in a part that is closed at first
+    # Muted under what is not shown: it stands in a part that is closed at first.
+    resolved = replace(the_incident(CONFIG).alerts[1], muted_by="f" * 16)
     served = served_state(*plans("basic", "pro", "team"), resolved)
     with serving(served) as client:
         page = browser.open(address(client))
-        page.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=500,
-            height=300,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
+        page.resize(500, 300)
         page.ask(
             "document.getElementById('muted').open = true; document.getElementById('muted').marked = 1"
         )
@@ -145,11 +156,16 @@ def pictures(count: int, seed: int) -> Iterator[list[Alert]]:
             shown[number, plan] = replace(
                 alert,
                 annotations=labels_of(texts),
-                muted_by=chance.choice((None, None, "f" * 16)),
+                muted_by=chance.choice((None, None, "f" * 16, *_fingerprints(shown))),
             )
         for key in chance.sample(sorted(shown), len(shown) // 4):
             del shown[key]
         yield list(shown.values())
+
+
+def _fingerprints(shown: dict[tuple[int, str], Alert]) -> list[str]:
+    """Return those of the alerts under which others may be: that speak for themselves."""
+    return [alert.fingerprint for alert in shown.values() if alert.muted_by is None]
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -220,6 +236,31 @@ def test_where_it_cannot_renew_itself_it_says_since_when_and_goes_on_when_it_can
         assert page.ask("document.body.className") == ""
 
 
+def test_renewing_moves_nothing_where_only_ages_and_values_change(
+    browser: Browser,
+) -> None:
+    served = served_state(*plans("basic", "pro", "team"))
+    with serving(served) as client:
+        page = browser.open(address(client))
+        page.resize(1280, 2000)
+        page.ask(ON_ONE_LINE)
+        page.picture()
+        page.ask(WATCH_SHIFTS)
+        # Each age is written in another width: 9 s, 10 s, 59 s, 1 min, 10 min, 1 h 1 min, 1 d 1 h.
+        for by in (9, 10, 59, 61, 601, 3661, 90_000):
+            later(served, *plans("basic", "pro", "team", value=by % 7), by=by)
+            run_at = served.now - seconds(min(by, 150))
+            served.snapshot = with_alerts(
+                a_snapshot(CONFIG, at=run_at), served.snapshot.alerts
+            )
+            page.ask(REFRESH)
+            page.wait_until(
+                f"document.querySelector('.clock time').textContent.includes('{served.now:%H:%M:%S}')"
+            )
+            page.picture()
+            assert page.ask(SHIFTS) == [], f"after {by} s"
+
+
 def test_without_scripts_a_link_gives_a_new_page(browser: Browser) -> None:
     served = served_state()
     with serving(served) as client:
@@ -242,13 +283,7 @@ def test_how_a_sweep_runs_takes_more_lines_and_not_more_width(browser: Browser) 
     )
     with serving(served) as client:
         page = browser.open(address(client))
-        page.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=900,
-            height=800,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
+        page.resize(900, 800)
         text = page.ask("document.querySelector('td[data-name=Runs]').innerText")
         assert "the last took" in text
         width = "document.documentElement.scrollWidth"
@@ -256,8 +291,8 @@ def test_how_a_sweep_runs_takes_more_lines_and_not_more_width(browser: Browser) 
 
 
 def test_a_link_to_an_alert_that_is_muted_shows_it(browser: Browser) -> None:
-    served = served_state(*the_incident(CONFIG).alerts)
-    muted = served.snapshot.alerts[1]
+    muted = replace(the_incident(CONFIG).alerts[1], muted_by="f" * 16)
+    served = served_state(muted)
     seen = f"document.getElementById('alert-{muted.fingerprint}').checkVisibility()"
     with serving(served) as client:
         query = f"?alert={muted.fingerprint}#alert-{muted.fingerprint}"

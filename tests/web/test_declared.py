@@ -14,6 +14,7 @@ from monitor.web.alert_groups import AlertGroup, AlertRow, Texts
 from monitor.web.alert_page import AlertPage, NotifiedReceiver
 from monitor.web.answers import Answers
 from monitor.web.banners import Banner
+from monitor.web.first_steps import FirstStep
 from monitor.web.history_page import FilterLink, FilterLinks, HistoryPage
 from monitor.web.history_rows import PastChange, PastDelivery
 from monitor.web.missing_page import MissingPage, OfferedPage
@@ -28,6 +29,7 @@ from monitor.web.samples_table import SampleTable
 from monitor.web.silence_pages import SilenceRow, SilencesPage
 from monitor.web.tables import QueryRow, ReceiverRow, TargetRow
 from monitor.web.target_page import SchemaContract, TargetPage
+from monitor.web.target_search import FoundTarget, TargetSearch
 from monitor.web.trend_plots import TimeRange
 from monitor.web.verdict import Tone, Verdict
 from monitor.web.words import When
@@ -41,12 +43,13 @@ TEMPLATES = {
 TEMPLATE = "".join(TEMPLATES.values())
 STYLE = (WEB / "static" / "page.css").read_text(encoding="utf-8")
 SHOWN = (
-    *(Page, Verdict, Banner, AlertGroup, AlertRow, Texts),
+    *(Page, Verdict, Banner, FirstStep, AlertGroup, AlertRow, Texts),
     *(TargetRow, QueryRow, ReceiverRow, When),
     *(QueryPage, QueryDetail, RuleClock, AlertClock, SampleTable),
     *(TargetPage, SchemaContract, AlertPage, NotifiedReceiver),
     *(HistoryPage, FilterLinks, FilterLink, PastChange, PastDelivery),
     *(MissingPage, OfferedPage, SilencesPage, SilenceRow),
+    *(TargetSearch, FoundTarget),
     *(NumberTile, PlanTable, Choices, NarrowedPage, PageFilter),
     *(Plot, Line, AxisTick, Band, ThresholdLine, TimeRange),
 )

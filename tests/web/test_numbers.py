@@ -14,7 +14,8 @@ from monitor.alerting.snapshot import Snapshot, with_alerts, with_result
 from monitor.model.results import Outcome, Sample
 from monitor.model.settings import Config, Metric, labels_of
 from monitor.model.trends import SeriesName, TrendNews, TrendRow
-from monitor.web.page import MAX_ALERT_ROWS, Page, page_of
+from monitor.web.alert_sections import MAX_ALERT_ROWS
+from monitor.web.page import Page, page_of
 from monitor.web.page_filter import PageFilter, page_filter
 from tests.web.picture import (
     BALANCES,

@@ -27,7 +27,7 @@ from monitor.model.results import ClockOffset, Failure, Outcome, Replication, Se
 from monitor.model.schedules import Cron
 from monitor.model.settings import Flavor, Severity, labels_of
 from monitor.web import LastReload
-from monitor.web.page import MAX_ROWS, page_of
+from monitor.web.page import MAX_ROWS, Page, page_of
 from monitor.web.words import age, until
 from tests.web.picture import (
     BALANCES,
@@ -97,6 +97,7 @@ def one_is_for_later(outcomes: Mapping[str, Outcome], due_at: datetime) -> Snaps
     return replace(snapshot, queries=views)
 
 
+DENIED = Failure(Reason.ACCESS_DENIED, "Access denied for user", code=1045, lost=True)
 REFUSED = Delivery("oncall", NOW, 0.1, reason="timeout", message="no answer")
 
 
@@ -218,11 +219,9 @@ def test_old_data_is_no_data() -> None:
 def test_muted_alerts_stand_under_their_root() -> None:
     page = page_of(a_scene(the_incident(CONFIG)))
     assert [group.name for group in page.active] == ["TokenColumnMissing"]
-    assert [(group.name, group.rows[0].note) for group in page.muted] == [
-        (
-            "TokenBalancesUninitialized",
-            "muted under TokenColumnMissing: no data until that is mended",
-        )
+    assert page.muted == ()
+    assert [one.name for one in page.active[0].consequences] == [
+        "TokenBalancesUninitialized"
     ]
 
 
@@ -323,7 +322,7 @@ def shown(snapshot: Snapshot) -> str:
 def read(page: str) -> list[str]:
     """Read a page as a person does: its text, a line for each block."""
     body = re.sub(r"\s+", " ", page[page.index("<header") :])
-    blocks = re.sub(r"<p\b|</(p|h\d|tr|summary|pre|header)>", r"\n\g<0>", body)
+    blocks = re.sub(r"<p\b|</(p|h\d|tr|li|summary|pre|header)>", r"\n\g<0>", body)
     text = html.unescape(
         re.sub(r"<[^>]+>", " ", blocks.replace("</th>", " | ").replace("</td>", " | "))
     )
@@ -365,20 +364,15 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
         "Alerts",
         "TokenColumnMissing",
         "critical",
-        "firing for 3 min , began at least 5 min ago , seen 5 s ago",
+        "firing for 3 min , began at least 5 min ago , at 11:55 UTC, seen 5 s ago",
         "users.tokens_remaining is missing on main",
         "Every balance query fails.",
-        "ALTER TABLE users ADD COLUMN tokens_remaining INT;",
         "What to do: runbook",
+        "ALTER TABLE users ADD COLUMN tokens_remaining INT;",
         "main column: tokens_remaining table: users",
-        "1 more is muted, until what is above is mended",
-        "TokenBalancesUninitialized",
-        "critical",
-        "firing for 3 min , began 5 min ago no data since the start",
-        "summary of TokenBalancesUninitialized",
-        "Set the balance to the plan's limit.",
-        "main plan: pro",
-        "muted under TokenColumnMissing: no data until that is mended",
+        "Follows from it, 1 alert; nobody is notified of it meanwhile",
+        "critical TokenBalancesUninitialized summary of TokenBalancesUninitialized,"
+        " firing for 3 min no data since the start",
         "Targets",
         "Target | Status | Last answer | Server",
         "main | up",
@@ -426,7 +420,9 @@ def test_what_is_not_current_says_since_when_and_is_marked() -> None:
         '<article class="alert bad old" data-key="TokenBalancesUninitialized">' in page
     )
     lines = read(page)
-    assert "firing for 6 min , began 8 min ago no data for 3 min" in lines
+    assert (
+        "firing for 6 min , began 8 min ago , at 11:55 UTC no data for 3 min" in lines
+    )
     assert "main | not heard of | 3 min ago | mariadb 10.11.6 on db1" in lines
     assert any("stale" in line for line in lines)
     assert page.count('<tr class="old"') == 2
@@ -583,6 +579,7 @@ def test_the_page_shows_no_evidence_and_loads_nothing_but_its_style_and_script()
     assert "4711" not in page
     loaded = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert [link.split("?")[0] for link in loaded] == [
+        "static/icon-bad.svg",
         "static/page.css",
         "static/page.js",
         "#main",
@@ -664,10 +661,62 @@ def test_a_configuration_that_was_refused_is_on_the_page_until_one_is_taken() ->
 
 
 def test_a_link_to_an_alert_leads_to_an_anchor_that_is_there_and_open() -> None:
-    muted = the_incident(CONFIG).alerts[1]
-    with serving(ServedState(CONFIG, the_incident(CONFIG), NOW)) as client:
-        page = client.get(f"/?alert={muted.fingerprint}").text
-        plain = client.get("/").text
-    assert f'id="alert-{muted.fingerprint}"' in page
+    snapshot = the_incident(CONFIG)
+    root, muted = snapshot.alerts
+    orphan = replace(muted, muted_by="f" * 16)
+    for alerts in ((root, muted), (root, orphan)):
+        served = ServedState(CONFIG, with_alerts(snapshot, alerts), NOW)
+        with serving(served) as client:
+            page = client.get(f"/?alert={muted.fingerprint}").text
+            plain = client.get("/").text
+        assert f'id="alert-{muted.fingerprint}"' in page
+        assert page.count("asked") > plain.count("asked")
     assert '<details id="muted" data-key="muted" open>' in page
     assert '<details id="muted" data-key="muted">' in plain
+
+
+FIRST: dict[str, tuple[dict[str, Outcome], list[str]]] = {
+    "under way": ({}, ["The first queries are under way"]),
+    "unreachable": (
+        {"balances": LOST, "missing_columns": LOST},
+        ["main cannot be reached", "The monitor tries again by itself"],
+    ),
+    "refused": (
+        {"balances": DENIED, "missing_columns": DENIED},
+        ["main refuses the monitor", "The monitor tries again by itself"],
+    ),
+    "met": (WELL, []),
+}
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_where_nothing_was_seen_yet_the_page_says_what_to_do_next(name: str) -> None:
+    outcomes, expected = FIRST[name]
+    page = page_of(a_scene(a_snapshot(CONFIG, outcomes)))
+    assert len(page.first_steps) == len(expected)
+    for step, text in zip(page.first_steps, expected, strict=True):
+        assert step.text.startswith(text)
+    lines = read(shown(a_snapshot(CONFIG, outcomes)))
+    assert ("What to do next" in lines) is bool(expected)
+
+
+def test_what_to_do_where_nothing_is_watched_is_a_command() -> None:
+    without_queries = page_of(a_scene(empty_snapshot(a_config(queries=()))))
+    without_targets = page_of(a_scene(Snapshot()))
+    commands = [
+        page.first_steps[0].command for page in (without_queries, without_targets)
+    ]
+    assert commands == ["token-monitor validate", "token-monitor init --database NAME"]
+    assert one_waits_for_night().first_steps == ()
+
+
+def one_waits_for_night() -> Page:
+    """Return a page on which nothing is due before night."""
+    return page_of(a_scene(one_is_for_later({}, NOW + seconds(60))))
+
+
+def test_that_nobody_is_notified_comes_with_how_to_try_a_receiver() -> None:
+    config = a_config(receivers=())
+    with serving(ServedState(config, a_snapshot(config), NOW)) as client:
+        lines = read(client.get("/").text)
+    assert any("token-monitor notify --test" in line for line in lines)

@@ -35,8 +35,8 @@ from tests.web.picture import NOW, a_snapshot, an_alert, seconds, the_incident
 from tests.web.serving import Client, ServedState, serving, wait_until
 
 CSP = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none';"
-    " form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
@@ -149,6 +149,7 @@ def test_what_is_not_there_is_refused_plainly(
         "/api/v1/alerts",
         "/static/page.css",
         "/static/page.js",
+        "/static/icon-bad.svg",
     ],
 )
 def test_every_answer_is_guarded(client: Client, path: str) -> None:
@@ -431,7 +432,9 @@ def an_address(path: str) -> str:
     for folder, name in names.items():
         if path.startswith(folder):
             return folder + name
-    named = path.replace("{fingerprint}", an_alert().fingerprint)
+    named = path.replace("{fingerprint}", an_alert().fingerprint).replace(
+        "{tone}", "bad"
+    )
     return named.replace("{id}", A_SILENCE.id)
 
 

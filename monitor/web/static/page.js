@@ -111,6 +111,7 @@
     if (!script || !page.getElementById("main")) throw new Error("it answers with another page");
     if (new URL(script.getAttribute("src"), location.href).href !== version) return location.reload();
     document.title = page.title;
+    setAttributes(document.querySelector("link[rel=icon]"), page.querySelector("link[rel=icon]"));
     for (const id of ["verdict", "main"]) renew(document.getElementById(id), page.getElementById(id));
   }
 
