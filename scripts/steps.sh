@@ -156,6 +156,19 @@ set_up_for_the_tests() {
     if grep -qs '^ID=debian' /etc/os-release; then system_packages chromium-headless-shell:chromium-headless-shell; fi
     faketime_library
     python_environment dev dev.txt
+    axe_core
+}
+
+# Unpacks into .venv/axe what brings axe-core along. Its own code is not run, so what that would need is not installed;
+# and it stays out of the environment, where pytest would load it.
+axe_core() {
+    local place=$venv/axe lock=$root/requirements/axe.txt
+    cmp -s "$lock" "$place/.lock" && return 0
+    say "installing axe-core"
+    rm -rf "$place"
+    quietly "$venv/bin/python" -m pip --disable-pip-version-check --no-input install --quiet --no-deps --no-compile \
+        --require-hashes --only-binary :all: --target "$place" -r "$lock" || fail "could not install axe-core, see above"
+    cp "$lock" "$place/.lock"
 }
 
 # The mirrors of Debian that this machine's own package sources name, in their order.

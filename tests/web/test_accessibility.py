@@ -1,0 +1,146 @@
+"""axe-core finds nothing on any page: light and dark, on a wide screen and on a phone."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import bcrypt
+import pytest
+
+from monitor.alerting.receivers import with_delivery, with_receiver
+from monitor.alerting.snapshot import Snapshot, with_alerts, with_result
+from monitor.model.alerts import (
+    AlertState,
+    Change,
+    Delivery,
+    ReceiverHealth,
+    Transition,
+)
+from monitor.model.settings import Config, Severity, labels_of
+from tests.web.axe import axe_source, findings
+from tests.web.browser import Browser, a_browser
+from tests.web.picture import (
+    COLUMN_GONE,
+    GONE,
+    LOST,
+    NOW,
+    UNINITIALIZED,
+    a_config,
+    a_result,
+    a_snapshot,
+    a_target,
+    an_alert,
+    seconds,
+)
+from tests.web.serving import ServedState, serving
+
+CONFIG = a_config(a_target(), a_target("second"), a_target("third"))
+ROOT = an_alert(GONE, subject="missing_columns", table="users", column="balance")
+PATHS = (
+    "/",
+    "/?target=main&severity=critical",
+    f"/alerts/{ROOT.fingerprint}",
+    "/alerts/0123456789abcdef",
+    "/queries/missing_columns?target=main",
+    "/queries/balances?target=main",
+    "/targets/main",
+    "/targets/second",
+    "/history",
+    "/runbooks/column-missing",
+    "/silences",
+)
+SCREENS = {"wide": (1280, 800), "phone": (390, 800)}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with a_browser() as browser:
+        yield browser
+
+
+def an_incident(config: Config) -> Snapshot:
+    """Make a snapshot with something in each part of the page."""
+    texts = {
+        "summary": "users.balance is missing on main",
+        "description": "Every balance query fails.",
+        "repair": "ALTER TABLE users ADD COLUMN balance INT;",
+        "runbook": "column-missing",
+    }
+    plans = ("basic", "pro", "team")
+    warning = replace(UNINITIALIZED, name="Warning", severity=Severity.WARNING)
+    info = replace(UNINITIALIZED, name="Info", severity=Severity.INFO)
+    alerts = [
+        replace(ROOT, annotations=labels_of(texts)),
+        *(replace(an_alert(plan=one), muted_by=ROOT.fingerprint) for one in plans),
+        *(an_alert(warning, plan=one, target="third") for one in plans),
+        replace(an_alert(info, target="third"), held=True),
+        replace(an_alert(warning, plan="x"), held=True, muted_by="f" * 16),
+        an_alert(replace(UNINITIALIZED, name="Over"), AlertState.RESOLVED),
+        an_alert(warning, AlertState.PENDING, plan="y", target="third"),
+    ]
+    snapshot = a_snapshot(config)
+    for job in config.jobs:
+        if job.target.name == "main":
+            outcome = COLUMN_GONE[job.query.name]
+            snapshot = with_result(snapshot, a_result(job, outcome))
+        if job.target.name == "second":
+            snapshot = with_result(snapshot, a_result(job, LOST))
+    failed = Delivery("oncall", NOW, 0.1, reason="timeout", message="no answer")
+    snapshot = with_delivery(snapshot, failed)
+    snapshot = with_receiver(
+        snapshot, "oncall", ReceiverHealth(NOW, waiting=2, oldest_at=NOW)
+    )
+    return with_alerts(snapshot, alerts)
+
+
+def with_a_past(served: ServedState) -> ServedState:
+    """Record that each of the alerts fired and ended."""
+    for alert in served.snapshot.alerts:
+        over = replace(alert, state=AlertState.RESOLVED, resolved_at=NOW)
+        changes = [
+            Transition(Change.FIRED, alert, NOW - seconds(90)),
+            Transition(Change.RESOLVED, over, NOW),
+        ]
+        served.past.record({}, changes, ())
+    return served
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    users = tmp_path_factory.mktemp("axe") / "web.yml"
+    hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
+    users.write_text(f"basic_auth_users:\n  ops: {hashed}\n", encoding="utf-8")
+    served = with_a_past(ServedState(CONFIG, an_incident(CONFIG), NOW + seconds(5)))
+    with serving(served, config_file=users) as client:
+        yield f"http://{client.host}:{client.port}"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_axe_finds_nothing(browser: Browser, address: str, path: str) -> None:
+    axe = axe_source()
+    given = {"authorization": "Basic " + base64.b64encode(b"ops:secret").decode()}
+    page = browser.open(address + path, headers=given)
+    page.ask("document.querySelectorAll('details').forEach((one) => one.open = true)")
+    page.ask(f"{axe};0")
+    for screen, (width, height) in SCREENS.items():
+        page.resize(width, height)
+        for scheme in ("light", "dark"):
+            page.prefer(scheme)
+            assert findings(page) == [], f"{screen}, {scheme}"
+        # Nothing is cut off, and nothing makes a person scroll sideways.
+        assert page.ask("document.documentElement.scrollWidth <= innerWidth"), screen
+
+
+def test_on_a_page_that_is_wrong_axe_finds_it(browser: Browser, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.html"
+    wrong.write_text(
+        "<!doctype html><title>x</title><p style='color:#ccc'>pale</p><img src=x>",
+        encoding="utf-8",
+    )
+    page = browser.open(wrong.as_uri())
+    page.ask(f"{axe_source()};0")
+    found = {one.split(":")[0] for one in findings(page)}
+    assert {"color-contrast", "image-alt", "html-has-lang"} <= found
