@@ -6,6 +6,7 @@
 -- source is known ([contract]). Ids are not typed: installations differ.
 -- missing: 1 or 0 for a column, NULL for a table's row, which is no series. is_missing is the same without NULL.
 -- finding: what the alert is about: a column that is missing from a table that exists, or a table that does not.
+-- largest: the largest balance or limit that the column can hold, as far as the token code needs it: MEDIUMINT is enough.
 -- similar: up to three columns of the table that have a right type and that nobody expects: the missing one, renamed?
 -- First come those that share the first or the last word of its name.
 --
@@ -145,6 +146,10 @@ SELECT
     -- only tokens_remaining has a word on NULL: it goes below 0, and a new user must be waiting for initialisation
     CASE WHEN s.nullable <> '' AND s.has_column THEN LOCATE('unsigned', s.column_type) > 0 END AS sign,
     CASE WHEN s.nullable <> '' AND s.has_column THEN s.column_default <> '' END AS `default`,
+    CASE WHEN s.types LIKE 'mediumint,%' AND s.has_column THEN
+         CASE s.data_type WHEN 'tinyint' THEN 127 WHEN 'smallint' THEN 32767
+                          WHEN 'mediumint' THEN 8388607 WHEN 'int' THEN 8388607 WHEN 'bigint' THEN 8388607 END
+         END AS largest,
     -- of a view no key is seen
     CASE WHEN s.table_name = :users AND s.column_name = :id AND s.has_column AND kind.of_users <> 'VIEW'
          THEN s.column_key NOT IN ('PRI', 'UNI') END AS `key`,

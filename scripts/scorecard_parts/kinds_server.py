@@ -14,7 +14,7 @@ from scripts.scorecard_parts.tables import APPLICATION, MONITOR, MONITOR_PASSWOR
 
 _WHOLE = (1.0,)
 _TRIED_SECONDS = 30.0
-_MISMATCH = r"TokenColumnMismatch|TokenSchema\w*"
+_MISMATCH = r"TokenColumn(Mismatch|Narrowed)|TokenSchema\w*"
 _MISSING = r"TokenColumnMissing"
 _HEADROOM = r"TokenHeadroom"
 _FAILING = r"TokenStatementsFailing"

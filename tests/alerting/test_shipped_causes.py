@@ -141,11 +141,12 @@ def test_subscriptions_that_ended_are_one_page_also_of_those_who_signed_up_last(
     config: Config,
 ) -> None:
     def left(subscribers: int, unsubscribed: int) -> Mapping[str, Values]:
-        counts = ("token_subscribers", {**PLAN, "status": "ok"}, subscribers)
-        newest = ("token_newest_users_unsubscribed", {}, unsubscribed)
         return {
-            "newest_users": (("token_newest_users", {}, 20), newest),
-            "balances": (counts,),
+            "newest_users": (
+                ("token_newest_users", {}, 20),
+                ("token_newest_users_unsubscribed", {}, unsubscribed),
+            ),
+            "balances": (("token_subscribers", {**PLAN, "status": "ok"}, subscribers),),
         }
 
     found = posted(config, left(0, 20), before=left(2800, 1))
@@ -173,3 +174,21 @@ def test_balances_that_became_null_are_one_page_also_of_those_who_never_used_any
         before={"uninitialized": never_used(0)},
     )
     assert found == ["TokenBalancesNeverInitialized firing"]
+
+
+def test_a_type_that_cuts_balances_off_is_one_page(config: Config) -> None:
+    column = {"table": "users", "column": "tokens_remaining"}
+
+    def holds(most: int, *, is_mismatch: bool) -> Values:
+        mismatch = {**column, "kind": "type"}
+        return (
+            ("token_schema_column_largest", column, most),
+            ("token_schema_column_mismatch", mismatch, int(is_mismatch)),
+        )
+
+    found = posted(
+        config,
+        {"missing_columns": holds(32767, is_mismatch=True), "ledger": OVERWRITTEN},
+        before={"missing_columns": holds(8388607, is_mismatch=False)},
+    )
+    assert found == ["TokenColumnNarrowed firing"]

@@ -212,6 +212,24 @@ def test_a_type_that_does_the_same_is_no_mismatch(fresh: Bench, change: str) -> 
     assert mismatches(fresh) == {}
 
 
+def test_what_a_column_can_hold_is_told_as_far_as_the_code_needs_it(
+    fresh: Bench,
+) -> None:
+    def largest() -> dict[tuple[str, ...], float]:
+        return fresh.series("missing_columns")["token_schema_column_largest"]
+
+    balance, limit = (
+        ("users", "tokens_remaining"),
+        ("user_subscriptions", "tokens_limit"),
+    )
+    assert largest() == {balance: 8388607, limit: 8388607}
+    fresh.execute("ALTER TABLE users MODIFY tokens_remaining SMALLINT NULL")
+    fresh.execute("ALTER TABLE user_subscriptions MODIFY tokens_limit BIGINT UNSIGNED")
+    assert largest() == {balance: 32767, limit: 8388607}
+    fresh.execute("ALTER TABLE users MODIFY tokens_remaining VARCHAR(20) NULL")
+    assert largest() == {limit: 8388607}
+
+
 def test_a_mismatch_says_what_it_is_and_what_it_should_be(fresh: Bench) -> None:
     fresh.execute("ALTER TABLE users MODIFY tokens_remaining INT NOT NULL")
 

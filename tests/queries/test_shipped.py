@@ -25,6 +25,7 @@ from tests.queries.tokens import (
 _RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 _RULES = {
     "TokenColumnMissing": "critical",
+    "TokenColumnNarrowed": "critical",
     "TokenColumnMismatch": "warning",
     "TokenContractBroken": "critical",
     "TokenBalancesUninitialized": "critical",
@@ -65,6 +66,7 @@ _RULES = {
 }
 _METRICS = {
     "token_schema_column_missing": ("table", "column"),
+    "token_schema_column_largest": ("table", "column"),
     "token_schema_column_mismatch": ("table", "column", "kind"),
     "token_contract_names": ("state",),
     "token_contract_statements": ("state",),
