@@ -165,6 +165,18 @@ class Page:
         """Show no scroll bars, as a phone does."""
         self.call("Emulation.setScrollbarsHidden", hidden=True)
 
+    def press(self, key: str, code: int, *, text: str = "") -> None:
+        """Press and release a key; `code` is the number that Windows has for it, `text` what it types."""
+        for kind in ("keyDown", "keyUp"):
+            typed = {"text": text} if text and kind == "keyDown" else {}
+            self.call(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                windowsVirtualKeyCode=code,
+                **typed,
+            )
+
     def prefer(self, scheme: str) -> None:
         """Have its reader prefer light or dark."""
         feature = {"name": "prefers-color-scheme", "value": scheme}

@@ -10,6 +10,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
+from monitor.alerting.configured import empty_snapshot
 from monitor.alerting.receivers import with_delivery, with_receiver
 from monitor.alerting.snapshot import Snapshot, with_alerts, with_result
 from monitor.model.alerts import (
@@ -21,13 +22,14 @@ from monitor.model.alerts import (
 )
 from monitor.model.settings import Config, Severity, labels_of
 from tests.web.axe import axe_source, findings
-from tests.web.browser import Browser, a_browser
+from tests.web.browser import Browser, Page, a_browser
 from tests.web.picture import (
     COLUMN_GONE,
     GONE,
     LOST,
     NOW,
     UNINITIALIZED,
+    WELL,
     a_config,
     a_result,
     a_snapshot,
@@ -120,18 +122,71 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_axe_finds_nothing(browser: Browser, address: str, path: str) -> None:
-    axe = axe_source()
     given = {"authorization": "Basic " + base64.b64encode(b"ops:secret").decode()}
     page = browser.open(address + path, headers=given)
+    check_in_every_way(page)
+
+
+def check_in_every_way(page: Page) -> None:
+    """Fail where axe finds something, or something is cut off: light and dark, wide and on a phone."""
     page.ask("document.querySelectorAll('details').forEach((one) => one.open = true)")
-    page.ask(f"{axe};0")
+    page.ask(f"{axe_source()};0")
     for screen, (width, height) in SCREENS.items():
         page.resize(width, height)
         for scheme in ("light", "dark"):
             page.prefer(scheme)
             assert findings(page) == [], f"{screen}, {scheme}"
-        # Nothing is cut off, and nothing makes a person scroll sideways.
+        # Nothing makes a person scroll sideways.
         assert page.ask("document.documentElement.scrollWidth <= innerWidth"), screen
+
+
+WITHOUT_RECEIVERS = a_config(receivers=())
+FLEET = a_config(*(a_target(f"shop-{number:02}") for number in range(25)))
+STATES = {
+    "starting": ServedState(WITHOUT_RECEIVERS, empty_snapshot(WITHOUT_RECEIVERS)),
+    "not let in": ServedState(CONFIG, a_snapshot(CONFIG, dict.fromkeys(WELL, LOST))),
+    "all is well": ServedState(CONFIG, a_snapshot(CONFIG)),
+    "many targets": ServedState(FLEET, a_snapshot(FLEET)),
+    "stale": ServedState(CONFIG, a_snapshot(CONFIG), NOW + seconds(900)),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_axe_finds_nothing_in_any_state_of_the_first_page(
+    browser: Browser, name: str
+) -> None:
+    with serving(STATES[name]) as client:
+        page = browser.open(f"http://{client.host}:{client.port}/")
+        check_in_every_way(page)
+
+
+def test_axe_finds_nothing_where_the_page_cannot_renew_itself(
+    browser: Browser, address: str
+) -> None:
+    given = {"authorization": "Basic " + base64.b64encode(b"ops:secret").decode()}
+    page = browser.open(address, headers=given)
+    page.ask("document.body.className = 'unrenewed'")
+    check_in_every_way(page)
+
+
+def test_by_the_keyboard_the_content_is_one_key_away(browser: Browser) -> None:
+    served = ServedState(CONFIG, an_incident(CONFIG), NOW)
+    with serving(served) as client:
+        page = browser.open(f"http://{client.host}:{client.port}/")
+        page.press("Tab", 9)
+        assert page.ask("document.activeElement.className") == "skip"
+        assert page.ask("document.activeElement.getBoundingClientRect().left >= 0")
+        page.press("Enter", 13, text="\r")
+        page.wait_until("document.activeElement.id == 'main'")
+        # From there on link after link, what can be opened, and what can be scrolled.
+        reached: list[str] = []
+        while "pre" not in reached:
+            assert len(reached) < 60, reached
+            page.press("Tab", 9)
+            reached.append(page.ask("document.activeElement.localName"))
+            seen = "getComputedStyle(document.activeElement).outlineStyle"
+            assert page.ask(seen) != "none", reached
+        assert {"a", "summary", "pre"} >= set(reached)
 
 
 def test_on_a_page_that_is_wrong_axe_finds_it(browser: Browser, tmp_path: Path) -> None:
