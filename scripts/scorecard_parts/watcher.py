@@ -15,7 +15,7 @@ from monitor.collector.slots import slot_at, slot_index
 from monitor.config import load
 from monitor.daemon.commands import Executor
 from monitor.daemon.latest import Latest
-from monitor.daemon.messages import NewConfig, Tick, Work
+from monitor.daemon.messages import NewConfig, PipelineListener, Tick, Work
 from monitor.daemon.pipeline import Pipeline
 from monitor.daemon.sources import Sources
 from monitor.database import Database
@@ -113,8 +113,11 @@ class DrivenClock:
 
 
 @dataclass(slots=True)
-class Heard:
-    """What the pipeline told since somebody last looked; also the listener and the far ends of its commands."""
+class Heard(PipelineListener):
+    """What the pipeline told since somebody last looked; also the listener and the far ends of its commands.
+
+    What a listener is told beside that, nothing is noted of.
+    """
 
     notifications: list[Notification] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from monitor.daemon.messages import PipelineListener
 from scripts.scorecard_parts.kinds import KINDS, chosen
 from scripts.scorecard_parts.page import with_section
 from scripts.scorecard_parts.rhythm import Rhythm
+from scripts.scorecard_parts.watcher import Heard
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -19,6 +21,12 @@ def test_each_kind_has_a_name_of_its_own_and_a_size() -> None:
     assert all(one.sizes and one.cause for one in KINDS)
     with pytest.raises(ValueError, match="no kind nonsense"):
         chosen(["nonsense"])
+
+
+def test_the_scorecard_hears_whatever_the_pipeline_tells() -> None:
+    # Nothing checks the types of this script.
+    told = [name for name in dir(PipelineListener) if name.startswith("on_")]
+    assert [name for name in told if not hasattr(Heard(), name)] == []
 
 
 def test_a_night_a_weekend_and_a_holiday_are_quieter() -> None:
