@@ -24,9 +24,8 @@ def test_each_kind_has_a_name_of_its_own_and_a_size() -> None:
 
 
 def test_the_scorecard_hears_whatever_the_pipeline_tells() -> None:
-    # Nothing checks the types of this script.
-    told = [name for name in dir(PipelineListener) if name.startswith("on_")]
-    assert [name for name in told if not hasattr(Heard(), name)] == []
+    # Nothing checks the types of this script, so that what is new would be missing there.
+    assert PipelineListener in Heard.__mro__
 
 
 def test_a_night_a_weekend_and_a_holiday_are_quieter() -> None:
