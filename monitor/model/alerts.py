@@ -208,11 +208,14 @@ class Alert:
         """
         if self.acknowledged is not None:
             return None
-        unsilenced_at = self.unsilenced_at
-        if unsilenced_at is not None and last_at < unsilenced_at:
+        if self.was_silenced_since(last_at):
             # Who silenced it for two hours did not mean for ever.
-            return unsilenced_at
+            return self.unsilenced_at
         return last_at + interval if interval else None
+
+    def was_silenced_since(self, at: datetime) -> bool:
+        """Return whether a silence of it has ended after an instant."""
+        return self.unsilenced_at is not None and at < self.unsilenced_at
 
     @property
     def fired_for(self) -> timedelta | None:

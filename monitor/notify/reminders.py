@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -93,21 +93,52 @@ def reminders_for(
     firing = [alert for alert in alerts if _has_news(alert)]
     notifications: list[Notification] = []
     for receiver in notified_once(receivers):
-        # Without an instant in its key: whoever makes it, and however often, it is the same event.
-        late = Batch(receiver, "", now)
-        repeats = Batch(receiver, now.isoformat(), now, is_repeat=True)
+        due = _DueBatches.to(receiver, now)
         for alert in firing:
-            if not is_to_hear(receiver, alert):
-                continue
-            last_at = notified_at(receiver, alert)
-            if last_at is None:
-                late.add(alert, str(Change.FIRED))
-                _close_quieter(late, alert)
-            elif _repeat_at(receiver, alert, last_at) <= now:
-                repeats.add(alert, "again")
-        notifications.extend(late.notifications())
-        notifications.extend(repeats.notifications())
+            due.add(alert)
+        notifications.extend(due.notifications())
     return tuple(notifications)
+
+
+@dataclass(frozen=True, slots=True)
+class _DueBatches:
+    """What one receiver is to be notified of now."""
+
+    late: Batch
+    """What it never heard of."""
+    held_back: Batch
+    """What a silence kept from it: due once, so that unlike a repeat it is not left out where something waits."""
+    repeats: Batch
+
+    @classmethod
+    def to(cls, receiver: Receiver, now: datetime) -> _DueBatches:
+        """Begin them for a receiver."""
+        at = now.isoformat()
+        return cls(
+            # Without an instant in its key: whoever makes it, and however often, it is the same event.
+            late=Batch(receiver, "", now),
+            held_back=Batch(receiver, at, now),
+            repeats=Batch(receiver, at, now, is_repeat=True),
+        )
+
+    def add(self, alert: Alert) -> None:
+        """Add an alert that fires, if the receiver is to hear of it now."""
+        receiver = self.late.receiver
+        if not is_to_hear(receiver, alert):
+            return
+        last_at = notified_at(receiver, alert)
+        if last_at is None:
+            self.late.add(alert, str(Change.FIRED))
+            _close_quieter(self.late, alert)
+        elif _repeat_at(receiver, alert, last_at) <= self.late.now:
+            was_silenced = alert.was_silenced_since(last_at)
+            batch = self.held_back if was_silenced else self.repeats
+            batch.add(alert, "again")
+
+    def notifications(self) -> Iterator[Notification]:
+        """Yield them: what is news first."""
+        for batch in (self.late, self.held_back, self.repeats):
+            yield from batch.notifications()
 
 
 def _close_quieter(late: Batch, alert: Alert) -> None:

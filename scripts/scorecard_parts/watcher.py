@@ -135,6 +135,9 @@ class Heard(PipelineListener):
         """Note what alerts became."""
         self.transitions.extend(transitions)
 
+    def on_config(self, config: Config) -> None:
+        """Note nothing: the configuration stays as it is."""
+
     def on_missed(self, job: Job, count: int) -> None:
         """Note nothing: no run is missed here."""
 

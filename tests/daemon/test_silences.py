@@ -269,6 +269,23 @@ def test_what_is_pending_or_unknown_is_not_acknowledged() -> None:
     assert [line for line in one.heard if "acknowledged" in line] == []
 
 
+@pytest.mark.parametrize("repeat", [timedelta(0), 4 * HOUR])
+def test_what_still_fires_at_the_end_is_told_also_behind_what_waits_of_the_same_rule(
+    repeat: timedelta,
+) -> None:
+    one = Harness(watched(repeat=repeat))
+    assert picture(one, "3") == "F"
+    silence(one, f"alertname={NAME}", "plan=pro", length=10 * MINUTE)
+    # The receiver takes nothing, and another plan fires too.
+    for _ in range(12):
+        one.at += MINUTE
+        one.run("balances", balances(pro=3, free=2))
+        one.tick()
+    waiting = one.state.due("hook", now=one.at, whenever=True, limit=9)
+    told = [dict(alert.labels)["plan"] for notice in waiting for alert in notice.alerts]
+    assert told == ["free", "pro"]
+
+
 def test_an_acknowledgement_that_the_disk_refused_is_not_logged_with_what_comes_next(
     tmp_path: Path,
 ) -> None:
