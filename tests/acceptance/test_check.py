@@ -392,6 +392,32 @@ def test_of_two_targets_one_may_be_down_and_the_other_is_reported(
     assert "dead" not in done.stdout
 
 
+def test_of_a_table_that_is_read_in_pieces_the_last_row_is_seen_too(
+    mariadb: PrivateMariaDB, schema: str, folder: Path
+) -> None:
+    # Numbers as far apart as those that several machines give: more pieces than one run of the daemon reads.
+    rows = ", ".join(
+        f"({place * 92_233_720_368_547_754 + 17}, {place == 59})" for place in range(60)
+    )
+    execute(
+        mariadb,
+        schema,
+        "CREATE TABLE codes (id BIGINT PRIMARY KEY, is_bad INT NOT NULL)",
+        f"INSERT INTO codes VALUES {rows}",
+    )
+    two_files(
+        folder,
+        "codes",
+        sql="SELECT COUNT(*) AS n FROM codes c WHERE c.is_bad = 1 AND c.id > :from_key AND c.id <= :to_key",
+        toml='summary = "codes"\ninterval = "1m"\ntimeout = "10s"\n[sweep]\nkey = "codes.id"\n'
+        + rule("CodesBad", "codes_bad", "warning"),
+    )
+    config = own_config(write_config(folder, mariadb, schema))
+    code, document = checked_json("codes", "--config", config)
+    assert document["problems"] == []
+    assert (code, status_of(document)) == (WARNING, {"codes": "warning"})
+
+
 def test_queries_are_chosen_by_name_or_pattern(
     mariadb: PrivateMariaDB, schema: str, folder: Path
 ) -> None:
