@@ -18,6 +18,8 @@ from monitor.web.trend_plots import max_gap
 from monitor.web.verdict import Tone
 from monitor.web.views import Scene
 
+MAX_PLANS: Final = 20
+"""So many the table has; whoever writes plans wrongly may have hundreds."""
 SUBSCRIBERS: Final = "token_subscribers"
 EVENTS: Final = "token_usage_recent_events"
 LAST_USE: Final = "token_usage_last_event_timestamp_seconds"
@@ -58,6 +60,8 @@ class PlanTable:
 
     states: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    left_out: int = 0
+    """How many plans more there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,8 @@ def plan_table(source: TileSource) -> PlanTable | None:
         (plan, *(people_number(by_state[state]) for state in _STATES))
         for plan, by_state in sorted(counts.items())
     ]
-    return PlanTable(tuple(_STATES), tuple(rows[:20]))
+    shown = tuple(rows[:MAX_PLANS])
+    return PlanTable(tuple(_STATES), shown, len(rows) - len(shown))
 
 
 def _subscribers(source: TileSource) -> Iterator[NumberTile]:

@@ -15,6 +15,7 @@ from monitor.model.results import Outcome, Sample
 from monitor.model.settings import Config, Metric, labels_of
 from monitor.model.trends import SeriesName, TrendNews, TrendRow
 from monitor.web.alert_sections import MAX_ALERT_ROWS
+from monitor.web.numbers import MAX_PLANS
 from monitor.web.page import Page, page_of
 from monitor.web.page_filter import PageFilter, page_filter
 from tests.web.picture import (
@@ -110,6 +111,16 @@ def test_subscribers_are_counted_by_plan_too() -> None:
         ("pro", "7", "0", "0", "0", "0"),
         ("team", "5", "0", "0", "0", "2"),
     )
+
+
+def test_plans_that_have_no_place_in_the_table_are_counted() -> None:
+    plans = [
+        subscribers(f"plan{number:02}", "ok", 1) for number in range(MAX_PLANS + 3)
+    ]
+    snapshot = a_snapshot(CONFIG, {"balances": success(*plans)})
+    table = page_of(a_scene(snapshot)).plans
+    assert table is not None
+    assert (len(table.rows), table.left_out) == (MAX_PLANS, 3)
 
 
 def test_what_is_not_fresh_or_not_counted_has_no_number() -> None:
