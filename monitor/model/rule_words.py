@@ -18,13 +18,12 @@ def condition_words(rule: Rule) -> str:
 
 def _level(level: SeverityLevel, rule: Rule) -> str:
     severity = str(level.severity) if rule.louder else ""
-    hold = format_duration(level.hold)
+    hold = f"for {format_duration(level.hold)}" if level.hold else "at once"
     words = [
         severity,
         judged_words(rule.detector),
         level.condition.words,
         words_of(rule.population),
-        "for",
         hold,
     ]
     return " ".join(filter(None, words))
