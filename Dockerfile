@@ -5,6 +5,7 @@
 #       -v ./config.toml:/etc/token-monitor/config.toml:ro -v token-monitor:/var/lib/token-monitor \
 #       -p 127.0.0.1:8917:8917 token-monitor
 #
+# With what kind = "apprise" needs: docker build --build-arg EXTRA=apprise .
 # A package index of your own: docker build --secret id=pip,src=pip.conf .
 # The base is named by its tag, so that it brings Debian's fixes; in production pin it by its digest in both places.
 
@@ -14,11 +15,12 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
 RUN ["python3", "-m", "venv", "/opt/build"]
 RUN ["python3", "-m", "venv", "--without-pip", "/opt/token-monitor"]
 WORKDIR /src
-COPY requirements/build.txt requirements/run.txt requirements/
+ARG EXTRA=
+COPY requirements/build.txt requirements/run.txt requirements/apprise.txt requirements/
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     /opt/build/bin/pip install --no-deps --only-binary :all: --require-hashes -r requirements/build.txt \
  && /opt/build/bin/pip --python /opt/token-monitor/bin/python install \
-        --no-deps --only-binary :all: --require-hashes -r requirements/run.txt
+        --no-deps --only-binary :all: --require-hashes -r requirements/run.txt ${EXTRA:+-r requirements/$EXTRA.txt}
 COPY pyproject.toml README.md ./
 COPY queries queries
 COPY docs/runbooks docs/runbooks

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import http.client
-import socket
 import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +13,6 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
@@ -28,6 +26,12 @@ from monitor.notify.answers import (
 )
 from monitor.notify.deadline_socket import DeadlineSocket
 from monitor.notify.secrets import without_secrets
+from monitor.notify.socket_connection import (
+    SocketConnection,
+    connection_to,
+    failure_at,
+    on_the_wire,
+)
 from monitor.notify.transport import Transport
 from monitor.secrets.redaction import in_headers, parts_of
 
@@ -40,8 +44,6 @@ _OWN_HEADERS: Final = MappingProxyType(
 # Of a body that explains a status: a few lines are enough, and the status has decided already.
 _MAX_BODY_BYTES: Final = 4096
 _BODY_SECONDS: Final = 1.0
-# Answers of 1xx before the answer; more is a far end that plays with us.
-_MAX_INTERIM: Final = 100
 
 
 class HttpClient:
@@ -64,7 +66,7 @@ class HttpClient:
         self._tls = transport.tls
         self._socket = DeadlineSocket(transport.watchdog)
         self._origin: tuple[str | None, ...] = ()
-        self._connection: _SocketConnection | None = None
+        self._connection: SocketConnection | None = None
 
     def send(
         self,
@@ -88,7 +90,7 @@ class HttpClient:
         allowed = self._timeout_seconds if seconds is None else seconds
         deadline = time.monotonic() + allowed
         with self._within(allowed, url):
-            answer = self._exchange(url, body, _on_the_wire(given))
+            answer = self._exchange(url, body, on_the_wire(given))
             self._require_whole(answer)
         # The time is up for the status only; a little is left for what explains it.
         seconds_left = max(deadline - time.monotonic(), 0.1)
@@ -111,7 +113,7 @@ class HttpClient:
         url = _parsed(address)
         given = _with_auth(url, headers)
         with self._within(self._timeout_seconds, url):
-            answer = self._exchange(url, b"", _on_the_wire(given))
+            answer = self._exchange(url, b"", on_the_wire(given))
             # One more than allowed is enough to know; a far end can send without an end.
             content = answer.read(max_bytes + 1)
             self._require_whole(answer)
@@ -134,7 +136,7 @@ class HttpClient:
                 yield
             except (OSError, http.client.HTTPException, HTTPError, ValueError) as error:
                 self.close()
-                raise self._failure(error, url) from None
+                raise failure_at(url, error, self._socket) from None
 
     def abort(self) -> None:
         """End what is under way, from another thread; nothing is sent afterwards."""
@@ -152,7 +154,7 @@ class HttpClient:
     ) -> http.client.HTTPResponse:
         connection, is_reused = self._connected(url)
         try:
-            return connection.exchange(url.request_uri, body, headers)
+            return self._asked(connection, url, body, headers)
         except TimeoutError:
             raise
         except OSError:
@@ -160,7 +162,17 @@ class HttpClient:
             if not is_reused or self._socket.is_cut:
                 raise
             self.close()
-            return self._connected(url)[0].exchange(url.request_uri, body, headers)
+            return self._asked(self._connected(url)[0], url, body, headers)
+
+    def _asked(
+        self,
+        connection: SocketConnection,
+        url: Url,
+        body: bytes,
+        headers: Mapping[str, str],
+    ) -> http.client.HTTPResponse:
+        connection.request(self._method, url.request_uri, body, headers)
+        return connection.answer()
 
     def _require_taken(
         self,
@@ -179,7 +191,7 @@ class HttpClient:
             answer.close()
             raise TimeoutError
 
-    def _connected(self, url: Url) -> tuple[_SocketConnection, bool]:
+    def _connected(self, url: Url) -> tuple[SocketConnection, bool]:
         origin = (url.scheme, url.host, str(url.port))
         kept = self._connection
         if kept is not None and origin == self._origin and kept.is_connected:
@@ -189,29 +201,13 @@ class HttpClient:
         self._connection = self._made(url)
         return self._connection, False
 
-    def _made(self, url: Url) -> _SocketConnection:
+    def _made(self, url: Url) -> SocketConnection:
         """Make the connection to an address; it opens at its first request."""
-        host = (url.host or "").strip("[]")
-        seconds = self._timeout_seconds
-        connection: _SocketConnection
         if url.scheme == "https":
             self._tls = self._tls or ssl.create_default_context()
-            connection = _SecureConnection(
-                host, url.port, timeout=seconds, ssl_context=self._tls
-            )
-        else:
-            connection = _SocketConnection(host, url.port, timeout=seconds)
-        connection.deadline_socket = self._socket
-        connection.verb = self._method
-        return connection
-
-    def _failure(self, error: Exception, url: Url) -> DeliveryError:
-        # urllib3 wraps what went wrong in errors of its own.
-        cause = error.__cause__ if isinstance(error, HTTPError) else None
-        if isinstance(cause, Exception):
-            error = cause
-        place = f"{url.host}:{url.port}" if url.port else str(url.host)
-        return self._socket.failure(error, place)
+        return connection_to(
+            url, self._socket, tls=self._tls, seconds=self._timeout_seconds
+        )
 
     def _text(self, answer: http.client.HTTPResponse, seconds: float) -> str:
         """Read a little of the body; the status has decided already, so trouble only costs the connection."""
@@ -227,45 +223,6 @@ class HttpClient:
             answer.close()
             self.close()
         return content.decode(errors="replace")
-
-
-class _FinalResponse(http.client.HTTPResponse):
-    """An answer behind whatever was said before it: hints (103), "still at it" (102), "go on" (100).
-
-    http.client (3.11 to 3.14) skips 100 alone and takes any other for the answer.
-    """
-
-    def _read_status(self) -> tuple[str, int, str]:
-        for _ in range(_MAX_INTERIM):
-            version, status, reason = super()._read_status()  # type: ignore[misc]  # not in the stubs
-            if not 100 <= status < 200 or status == http.client.SWITCHING_PROTOCOLS:
-                return version, status, reason
-            http.client.parse_headers(self.fp)
-        raise http.client.HTTPException(
-            f"more than {_MAX_INTERIM} answers before the answer"
-        )
-
-
-class _SocketConnection(HTTPConnection):
-    """urllib3's connection over a socket of ours; `verb` and `deadline_socket` are set by who makes it."""
-
-    deadline_socket: DeadlineSocket
-    verb: str
-    response_class = _FinalResponse
-
-    def _new_conn(self) -> socket.socket:
-        return self.deadline_socket.connect(self.host, self.port or self.default_port)
-
-    def exchange(
-        self, path: str, body: bytes, headers: Mapping[str, str]
-    ) -> http.client.HTTPResponse:
-        self.request(self.verb, path, body, headers)
-        # urllib3's own getresponse logs the whole address when a header is malformed.
-        return http.client.HTTPConnection.getresponse(self)
-
-
-class _SecureConnection(_SocketConnection, HTTPSConnection):
-    """The same with TLS around the socket."""
 
 
 def _parsed(address: str) -> Url:
@@ -292,8 +249,3 @@ def _basic_auth(url: Url) -> dict[str, str]:
         return {}
     encoded = base64.b64encode(unquote_to_bytes(url.auth)).decode()
     return {"authorization": f"Basic {encoded}"}
-
-
-def _on_the_wire(headers: Mapping[str, str]) -> dict[str, str]:
-    """Make UTF-8 of the values; http.client sends a character for a byte, and knows none above 255."""
-    return {name: value.encode().decode("latin-1") for name, value in headers.items()}

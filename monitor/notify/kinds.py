@@ -17,6 +17,11 @@ from monitor.notify.alertmanager.settings import (
     AlertmanagerSettings,
     read_alertmanager,
 )
+from monitor.notify.apprise.settings import (
+    AppriseSchema,
+    AppriseSettings,
+    read_apprise,
+)
 from monitor.notify.context import SenderContext
 from monitor.notify.discord.settings import DiscordSchema, DiscordSettings, read_discord
 from monitor.notify.email.settings import EmailSchema, EmailSettings, read_email
@@ -52,6 +57,12 @@ from monitor.notify.telegram.settings import (
     read_telegram,
 )
 from monitor.notify.webhook.settings import WebhookSchema, WebhookSettings, read_webhook
+
+
+def _apprise_sender(settings: AppriseSettings, context: SenderContext) -> Sender:
+    from monitor.notify.apprise.sender import AppriseSender
+
+    return AppriseSender(settings, context)
 
 
 def _email_sender(settings: EmailSettings, context: SenderContext) -> Sender:
@@ -128,6 +139,7 @@ def _telegram_sender(settings: TelegramSettings, context: SenderContext) -> Send
 
 _ALL: Final[tuple[ReceiverKind[Any], ...]] = (
     AlertmanagerKind(AlertmanagerSettings, AlertmanagerSchema, read_alertmanager),
+    OutboxKind(AppriseSettings, AppriseSchema, read_apprise, _apprise_sender),
     OutboxKind(DiscordSettings, DiscordSchema, read_discord, _discord_sender),
     OutboxKind(
         GoogleChatSettings, GoogleChatSchema, read_google_chat, _google_chat_sender

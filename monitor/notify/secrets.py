@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ from monitor.model.errors import DeliveryError, SecretError
 from monitor.model.targets import PasswordSource
 from monitor.notify.plain_text import one_line
 from monitor.secrets.reader import SecretReader
-from monitor.secrets.redaction import masked
+from monitor.secrets.redaction import in_address, masked
 
 # Of what a far end says: enough for its reason, too little to fill a log with its page.
 _SHOWN_CHARACTERS: Final = 200
@@ -36,12 +36,21 @@ def read_password(source: PasswordSource, secrets: SecretReader) -> str:
         return secrets.text(source)
 
 
-def address_of(url: str, file: Path | None, secrets: SecretReader) -> str:
-    """Return an address, read from its file if it has one; DeliveryError never says what is in it."""
+def address_of(
+    url: str,
+    file: Path | None,
+    secrets: SecretReader,
+    *,
+    parts: Callable[[str], Iterable[str]] = in_address,
+) -> str:
+    """Return an address, read from its file if it has one; DeliveryError never says what is in it.
+
+    `parts` tells what of it must be hidden.
+    """
     if file is None:
         return url
     with failing_with("url_file"):
-        return secrets.address(file)
+        return secrets.address(file, parts)
 
 
 def without_secrets(

@@ -61,11 +61,13 @@ class SecretReader:
         self._report(source, in_header(value))
         return value
 
-    def address(self, path: Path) -> str:
-        """Read an address that is a secret, without the white space around it."""
+    def address(
+        self, path: Path, parts: Callable[[str], Iterable[str]] = in_address
+    ) -> str:
+        """Read an address that is a secret, without the white space around it; `parts` tells what of it to hide."""
         source = PasswordSource(file=path)
         address = self._text(source)
-        self._report(source, in_address(address))
+        self._report(source, parts(address))
         return address
 
     def _report(self, source: PasswordSource, secrets: Iterable[str]) -> None:

@@ -105,11 +105,15 @@ def in_address(address: str) -> list[str]:
         likely.append(value)
         if _SECRET_HEADER.search(name):
             parts.append(value)
-    parts += [
-        part for part in _at_least(_MIN_LENGTH_OF_PART, likely) if _MADE_UP.match(part)
-    ]
+    parts += made_up(likely)
     decoded = [unquote(part) for part in parts]
     return [address, *parts, *decoded]
+
+
+def made_up(parts: Iterable[str]) -> list[str]:
+    """Return those of some parts that are no mere words, and so could be secrets."""
+    long = _at_least(_MIN_LENGTH_OF_PART, parts)
+    return [part for part in long if _MADE_UP.match(part)]
 
 
 def parts_of(address: str) -> frozenset[str]:

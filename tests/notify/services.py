@@ -23,6 +23,7 @@ TOKEN = "1234567890:AAs3cretTokenOfOurs_0123456789abcde"
 KEY = "0123abcd-s3cret-4567-89ab-cdef01234567"
 ROUTING_KEY = "R0123456789ABCDEF0123456789S3CRE"
 TOPIC = "s3cretTopicOfOurs1"
+HOOK = "s3cretHook0123/s3cretTokenOfRocket"
 
 
 @dataclass(frozen=True)
@@ -45,24 +46,25 @@ class Service:
     identity: Callable[[Request], str] | None = None
     """By what it knows that it has a message already; None where it does not."""
     files: Mapping[str, str] = field(default_factory=dict)
+    """With `{url}`, or `{place}` without its scheme, for where the stub is."""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Of a failure what this kind says in place of what the others say, by that."""
+
+    def write(self, name: str, url: str, folder: Path) -> None:
+        """Write one of the files that the receiver names."""
+        text = self.files[name].replace("{url}", url)
+        text = text.replace("{place}", url.partition("://")[2])
+        (folder / name).write_text(f"{text}\n", encoding="utf-8")
 
     def table(self, url: str, folder: Path) -> str:
         """Return the receiver's keys, and write the files that they name."""
-        for name, content in self.files.items():
-            text = content.replace("{url}", url)
-            (folder / name).write_text(f"{text}\n", encoding="utf-8")
+        for name in self.files:
+            self.write(name, url, folder)
         return f'kind = "{self.kind}"\n{self.keys.replace("{url}", url)}'
 
     def receiver(self, url: str, folder: Path, more: str = "") -> Receiver:
         """Read a receiver of this service, as a configuration would say it."""
-        path = folder / "receiver.toml"
-        path.write_text(f"{self.table(url, folder)}\n{more}\n", encoding="utf-8")
-        problems = Problems()
-        section = read_document(path, path.name, problems)
-        assert section is not None
-        made = read_receiver("r", ReceiverTable(section, folder, problems), KINDS)
-        assert made is not None, [one.message for one in problems.in_order()]
-        return made
+        return read(self.table(url, folder), folder, more)
 
     def answer(self, request: Request) -> Answer:
         """Answer as the service does: refuse what it would refuse."""
@@ -77,6 +79,18 @@ class Service:
         """Run the service, which gives these answers first."""
         with far_end(*answers, otherwise=self.answer, port=port) as server:
             yield server
+
+
+def read(keys: str, folder: Path, more: str = "") -> Receiver:
+    """Read a receiver that has these keys."""
+    path = folder / "receiver.toml"
+    path.write_text(f"{keys}\n{more}\n", encoding="utf-8")
+    problems = Problems()
+    section = read_document(path, path.name, problems)
+    assert section is not None
+    made = read_receiver("r", ReceiverTable(section, folder, problems), KINDS)
+    assert made is not None, [one.message for one in problems.in_order()]
+    return made
 
 
 def said(code: int, body: object, headers: str = "") -> Answer:
@@ -280,6 +294,13 @@ def _alert_api(request: Request) -> None:
     assert body["priority"] in ("P1", "P2", "P3", "P4", "P5")
 
 
+def _rocket_chat(request: Request) -> None:
+    assert request.path == f"/hooks/{HOOK}"
+    assert request.headers["content-type"] == "application/json"
+    assert set(request.json) == {"text"}
+    assert 1 <= len(request.json["text"]) <= 1000
+
+
 def _alias(request: Request) -> str:
     path = urlsplit(request.path).path
     alias = request.json.get("alias") or path.split("/")[-2]
@@ -422,6 +443,18 @@ SERVICES: Mapping[str, Service] = dict(
         by_header,
         lambda request: str(request.json["sequence_id"]),
         {"address": f"{{url}}/{TOPIC}", "token": "tk_s3cretAccountToken"},
+    ),
+    "apprise": Service(
+        "apprise",
+        f"/hooks/{HOOK}",
+        'url_file = "address"',
+        tuple(HOOK.split("/")),
+        _rocket_chat,
+        lambda body: [body["text"]],
+        said(200, {"success": True}),
+        by_header,
+        files={"address": f"rocket://{HOOK}@{{place}}"},
+        reasons={"network": "maybe_delivered", "timeout": "maybe_delivered"},
     ),
     "telegram": Service(
         "telegram",

@@ -111,7 +111,7 @@ def test_what_is_too_long_says_that_it_was_cut(kind: str, tmp_path: Path) -> Non
     assert "and 30 more" in json.dumps(body)
 
 
-@pytest.mark.parametrize("kind", ["telegram", "discord", "mattermost"])
+@pytest.mark.parametrize("kind", ["telegram", "discord", "mattermost", "apprise"])
 def test_no_text_calls_anybody_or_becomes_a_link(kind: str, tmp_path: Path) -> None:
     service = SERVICES[kind]
     for text in HOSTILE[:3]:
@@ -166,14 +166,14 @@ def test_a_secret_is_read_at_each_attempt_and_named_by_its_file(
 ) -> None:
     with service.stub() as server:
         one = service.receiver(server.url, tmp_path)
-        (name, content), *_ = service.files.items()
+        name, *_ = service.files
         (tmp_path / name).unlink()
         with sending(one) as sender:
             error = failure_of(sender, notification("r"))
             assert error.recoverable
             assert error.reason in ("secret", "url_file")
             assert error.message.startswith(f"{tmp_path}/{name}: ")
-            (tmp_path / name).write_text(content.replace("{url}", server.url))
+            service.write(name, server.url, tmp_path)
             sender.send(notification("r"), START)
         assert len(server.requests) == 1
 
@@ -189,7 +189,7 @@ def test_a_receiver_of_every_kind_can_be_tried(
         assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("kind", set(SERVICES) - {"webhook", "slack"})
+@pytest.mark.parametrize("kind", set(SERVICES) - {"webhook", "slack", "apprise"})
 def test_a_page_of_something_on_the_way_is_no_yes(kind: str, tmp_path: Path) -> None:
     service = SERVICES[kind]
     page = status(200, body=b"\n<!DOCTYPE html><html>Log in</html>")

@@ -467,7 +467,7 @@ def test_the_example_configuration_is_valid_with_every_example_in_it_uncommented
     assert [receiver.kind for receiver in config.receivers] == [
         *("alertmanager", "webhook", "slack", "teams", "discord", "mattermost"),
         *("google_chat", "telegram", "ntfy", "pagerduty", "opsgenie", "jira"),
-        "email",
+        *("apprise", "email"),
     ]
 
 

@@ -34,7 +34,7 @@ def pinned(name: str) -> dict[str, str]:
     return {block.split("==")[0]: block for block in blocks}
 
 
-@pytest.mark.parametrize("name", ["run.txt", "build.txt"])
+@pytest.mark.parametrize("name", ["run.txt", "build.txt", "apprise.txt"])
 def test_what_runs_and_what_builds_is_what_was_tested(name: str) -> None:
     tested = pinned("dev.txt")
     assert {package: tested.get(package) for package in pinned(name)} == pinned(name)
@@ -43,7 +43,7 @@ def test_what_runs_and_what_builds_is_what_was_tested(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("run.txt", "build.txt", "dev.txt"),
+        *("run.txt", "build.txt", "apprise.txt", "dev.txt"),
         *("audit.txt", "mutation.txt", "site.txt", "axe.txt"),
     ],
 )
