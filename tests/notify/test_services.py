@@ -111,7 +111,7 @@ def test_what_is_too_long_says_that_it_was_cut(kind: str, tmp_path: Path) -> Non
     assert "and 30 more" in json.dumps(body)
 
 
-@pytest.mark.parametrize("kind", ["telegram", "discord", "mattermost", "apprise"])
+@pytest.mark.parametrize("kind", ["telegram", "discord", "mattermost"])
 def test_no_text_calls_anybody_or_becomes_a_link(kind: str, tmp_path: Path) -> None:
     service = SERVICES[kind]
     for text in HOSTILE[:3]:

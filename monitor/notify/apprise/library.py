@@ -66,9 +66,16 @@ class AppriseService:
     def room(self) -> Room:
         """Return how long title and text may be."""
         body = int(self._plugin.body_maxlen)
-        # As HTML or Markdown a text is longer than it was.
-        is_plain = self._plugin.notify_format == apprise.NotifyFormat.TEXT
-        return Room(int(self._plugin.title_maxlen), body if is_plain else body // 2)
+        # As HTML a text is longer than it was.
+        is_html = self._plugin.notify_format == apprise.NotifyFormat.HTML
+        return Room(int(self._plugin.title_maxlen), body // 2 if is_html else body)
+
+    @property
+    def _body_format(self) -> apprise.NotifyFormat:
+        # The library would escape every dot for Markdown, those of links too, which then lead nowhere.
+        if self._plugin.notify_format == apprise.NotifyFormat.MARKDOWN:
+            return apprise.NotifyFormat.MARKDOWN
+        return apprise.NotifyFormat.TEXT
 
     def notify(self, message: ServiceMessage, conversation: Conversation) -> bool:
         """Send a message; return whether the library takes what was answered for a yes."""
@@ -78,7 +85,7 @@ class AppriseService:
                 body=message.body,
                 title=message.title,
                 notify_type=apprise.NotifyType(message.type),
-                body_format=apprise.NotifyFormat.TEXT,
+                body_format=self._body_format,
             )
         finally:
             _UNDER_WAY.reset(token)

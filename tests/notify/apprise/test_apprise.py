@@ -130,6 +130,18 @@ def test_an_answer_in_drops_is_cut_in_time_and_may_be_a_yes(
     assert first.duration_seconds < 20
 
 
+def test_links_lead_somewhere_where_the_service_writes_markdown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        ROCKET.stub(patch=monkeypatch) as server,
+        sending(ROCKET.receiver(server, tmp_path)) as sender,
+    ):
+        sender.send(notification("r"), START)
+        (request,) = server.requests
+    assert f"Alert: {PAGE}/alerts/" in ROCKET.require(request)
+
+
 def test_what_was_not_sent_yet_when_time_was_up_is_not_delivered(
     tmp_path: Path,
 ) -> None:
