@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from monitor.model.detectors import judged_words
 from monitor.model.populations import words_of
 from monitor.model.rules import Rule, SeverityLevel
@@ -18,12 +20,19 @@ def condition_words(rule: Rule) -> str:
 
 def _level(level: SeverityLevel, rule: Rule) -> str:
     severity = str(level.severity) if rule.louder else ""
-    hold = f"for {format_duration(level.hold)}" if level.hold else "at once"
     words = [
         severity,
         judged_words(rule.detector),
         level.condition.words,
         words_of(rule.population),
-        hold,
+        _hold(level.hold),
     ]
     return " ".join(filter(None, words))
+
+
+def _hold(hold: timedelta) -> str:
+    """Return after how long it fires."""
+    if not hold:
+        return "at once"
+    length = format_duration(hold)
+    return f"for {length}"
