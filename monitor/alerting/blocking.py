@@ -35,7 +35,7 @@ def blocked_run(
 
 def missing_for(job: Job, snapshot: Snapshot, now: datetime) -> frozenset[ColumnName]:
     """Return the columns that a job needs and that are known to be missing; none when that is old knowledge."""
-    return _lacked(job, snapshot.blocking_columns(job.target.name, now))
+    return lacked_by(job, snapshot.blocking_columns(job.target.name, now))
 
 
 def newly_blocked(
@@ -44,13 +44,13 @@ def newly_blocked(
     """Return the results of the jobs that are blocked and were not before: their data must go at once."""
     found: list[Result] = []
     for view in views:
-        lacked = _lacked(view.job, missing)
+        lacked = lacked_by(view.job, missing)
         if lacked and not isinstance(view.outcome, Blocked):
             found.append(blocked(view.job, now, lacked, now))
     return found
 
 
-def _lacked(job: Job, missing: frozenset[ColumnName]) -> frozenset[ColumnName]:
+def lacked_by(job: Job, missing: frozenset[ColumnName]) -> frozenset[ColumnName]:
     """Return which of these columns a job needs; a schema query is the one that sees them come back."""
     if job.query.schema is not None:
         return frozenset()

@@ -190,8 +190,11 @@ def after_run(view: TargetView, result: Result) -> TargetView:
         view = replace(view, refusals=refusals)
     if is_loss(result, view):
         return _after_loss(view, result)
-    if result.server is None or not _is_contact(result, view):
+    if result.server is None:
         return view
+    if not _is_contact(result, view):
+        # What it saw before the loss is no less true for that; its rules are evaluated too.
+        return _with_columns(view, result.outcome)
     view = _after_contact(view, result, result.server)
     return _after_outcome(view, result.outcome)
 
@@ -258,11 +261,16 @@ def _after_outcome(
     view: TargetView, outcome: Success | Failure | Deferred
 ) -> TargetView:
     """Note why the run gave no data, or what a schema query said of the target's columns."""
-    if isinstance(outcome, Deferred):
-        return view
     if isinstance(outcome, Failure):
         return replace(view, last_failure=outcome)
-    if outcome.missing is None:
+    return _with_columns(view, outcome)
+
+
+def _with_columns(
+    view: TargetView, outcome: Success | Failure | Deferred
+) -> TargetView:
+    """Note what a schema query said of the target's columns, if it was one that succeeded."""
+    if not isinstance(outcome, Success) or outcome.missing is None:
         return view
     return replace(
         view,

@@ -186,8 +186,8 @@ def _evaluate(
             bound, active, rule_input.success, now=at, is_first=is_first
         )
     except SampleError as error:
-        # Held, since a rule that cannot be evaluated is not a rule that finds nothing.
-        changes.put(scope, hold(active, muted_by=None))
+        # Held, since a rule that cannot be evaluated is not a rule that finds nothing; as it was before its hours.
+        changes.put(scope, hold(changes.of(scope), muted_by=None))
         changes.failed.append((scope, error))
         return
     if () not in rule_input.success.silent:

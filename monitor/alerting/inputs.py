@@ -17,7 +17,7 @@ from monitor.alerting.alert_names import (
     QUERY_FAILING,
     QUERY_STALE,
 )
-from monitor.alerting.blocking import shows_columns
+from monitor.alerting.blocking import lacked_by, shows_columns
 from monitor.alerting.causes import AlertsOf, Known, Since
 from monitor.alerting.denials import unheard
 from monitor.alerting.deploys import hold_of
@@ -85,14 +85,19 @@ def of_result(facts: Facts, result: Result) -> Iterator[RuleInput]:
 
 
 def held_by_schema(facts: Facts, result: Result) -> Iterator[RuleInput]:
-    """Yield, to be held, the rules of other queries that lack what this schema query shows to be missing."""
+    """Yield, to be held, the rules of other queries that lack what this schema query shows to be missing.
+
+    Those of a query that was blocked already, too: what they were muted under may have come to an end meanwhile.
+    """
     if not shows_columns(result):
         return
     name, seen_at = result.job.target.name, result.finished_at
-    missing = facts.snapshot.missing_columns(name, seen_at, or_unknown=True)
+    unseen = facts.snapshot.missing_columns(name, seen_at, or_unknown=True)
+    missing = facts.snapshot.missing_columns(name, seen_at)
     for view in facts.snapshot.views_of(name):
+        is_blocked = bool(lacked_by(view.job, missing))
         for rule in view.job.query.rules:
-            if not missing.isdisjoint(rule.needs):
+            if is_blocked or not unseen.isdisjoint(rule.needs):
                 yield _of_rule(facts, rule, view.job, None)
 
 

@@ -252,6 +252,68 @@ def _balances(twins: Twins, value: float, *, is_old_job: bool = False) -> None:
     twins.compare()
 
 
+def test_what_is_blocked_is_muted_again_when_its_column_goes_again_before_it_has_run() -> (
+    None
+):
+    twins = Twins()
+    twins.reload(replace(twins.settings, explains=True, hold_seconds=0))
+    _balances(twins, 5.0)
+    for is_missing in (True, False, True):
+        _columns(twins, is_missing=is_missing)
+    assert _muted_under(twins, "TokenBalances") == ["TokenColumnMissing"]
+
+
+def test_a_column_that_was_missing_before_the_target_was_lost_mutes_what_lacks_it_after() -> (
+    None
+):
+    twins = Twins()
+    twins.reload(replace(twins.settings, hold_seconds=0))
+    _balances(twins, 5.0)
+    twins.wait(60)
+    twins.is_lost("balances")
+    twins.wait(5, ticks=False)
+    # Its run began before the loss, and was slow.
+    twins.columns(is_missing=True, late=10)
+    twins.compare()
+    for _ in range(2):
+        twins.wait(30)
+        twins.usage(0.0)
+        twins.compare()
+    _balances(twins, 5.0)
+    assert _muted_under(twins, "TokenBalances") == ["TokenColumnMissing"]
+
+
+def test_what_two_samples_would_be_leaves_what_waits_as_it_was_also_at_an_opening() -> (
+    None
+):
+    twins = Twins()
+    twins.reload(replace(twins.settings, has_hours=True, hold_seconds=300))
+    twins.wait(20 * 60)
+    _balances(twins, 5.0)
+    began_at = twins.now
+    twins.wait(20 * 60)
+    twins.balances([("pro", 5.0), ("pro", 5.0)])
+    twins.compare()
+    (alert,) = twins.harness.pipeline.active_alerts()
+    assert (alert.held, alert.active_at) == (True, began_at)
+    _balances(twins, 5.0)
+    (alert,) = twins.harness.pipeline.active_alerts()
+    assert alert.active_at == began_at.replace(minute=40, second=0)
+
+
+def _columns(twins: Twins, *, is_missing: bool) -> None:
+    twins.wait(60)
+    twins.columns(is_missing=is_missing)
+    twins.compare()
+
+
+def _muted_under(twins: Twins, rule: str) -> list[str]:
+    """Return under which alerts those of a rule are muted."""
+    alerts = twins.harness.pipeline.active_alerts()
+    names = {alert.fingerprint: alert.name for alert in alerts}
+    return [names[alert.muted_by or ""] for alert in alerts if alert.name == rule]
+
+
 def test_what_gets_louder_while_it_is_muted_ends_as_what_was_heard_of_it() -> None:
     twins = Twins()
     changed = replace(twins.settings, explains=True, usage_rises=True, hold_seconds=0)
