@@ -123,14 +123,15 @@ class _SweepRun:
 
     def _begun(self, position: SweepPosition) -> SweepPosition:
         """Return a position at the beginning of a cycle; of an empty table at its end."""
-        at = self._clock()
+        at, asked_at_seconds = self._clock(), self._seconds()
         ends = self._keys().ends()
+        ends_seconds = self._seconds() - asked_at_seconds
         cycle = Cycle(at, at, statement_seconds=self._seconds())
         if ends is None:
             return self._ended(position, cycle)
         return replace(
             position,
-            pace=first_pace(position.pace),
+            pace=first_pace(position.pace, ends_seconds),
             under_way=PartCycle(cycle, ends.first, ends.first, ends.last),
         )
 

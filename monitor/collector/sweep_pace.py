@@ -13,6 +13,8 @@ from monitor.model.walks import Sweep
 
 _MAX_GROWTH: Final = 2.0
 _MAX_SHRINKING: Final = 1 / 4
+_MUCH_NARROWER: Final = 2
+"""A piece is compared with one that was so many times as wide, or more."""
 _NO_TIME_SECONDS: Final = 1e-4
 """A piece never took less."""
 
@@ -32,20 +34,29 @@ def next_pace(pace: Pace, width: int, seconds: float, piece_seconds: float) -> P
     """Return how wide the next piece is, after one of this width took so long.
 
     The width follows the time: a piece is to take `piece_seconds`. Where narrower ones take no less, as without
-    an index, to be narrow would only make them many: then a piece may take twice what each costs anyhow.
+    an index or on a server that is far away, to be narrow would only make them many: then a piece may take twice
+    what each costs anyhow.
     """
     fixed_seconds = _fixed_seconds(pace, width, seconds, piece_seconds)
     wanted_seconds = max(piece_seconds, 2 * fixed_seconds)
     factor = _damped(wanted_seconds / max(seconds, _NO_TIME_SECONDS))
     next_width = max(1, round(width * factor))
+    if _is_a_little_narrower(pace, width):
+        # By small steps it becomes narrow too: what it is compared with stays until it is much narrower.
+        return replace(pace, width=next_width, fixed_seconds=fixed_seconds)
     return Pace(next_width, fixed_seconds, width, seconds)
 
 
-def first_pace(pace: Pace) -> Pace:
-    """Return how wide the first piece of a cycle is; where narrow ones did not help, whether they do now is tried."""
-    if not pace.fixed_seconds:
-        return pace
-    return replace(pace, width=max(1, pace.width // 4))
+def first_pace(pace: Pace, ends_seconds: float) -> Pace:
+    """Return how wide the first piece of a cycle is, where the statement that asked for its ends took so long.
+
+    That one reads no rows, and takes what each takes: the way to the server and back, or a scan without an index.
+    Where narrow pieces did not help for another reason, whether they do now is tried.
+    """
+    width = pace.width
+    if pace.fixed_seconds > 2 * ends_seconds:
+        width = max(1, width // 4)
+    return replace(pace, width=width, fixed_seconds=ends_seconds)
 
 
 def _fixed_seconds(
@@ -54,11 +65,15 @@ def _fixed_seconds(
     """Return what pieces seem to take however narrow they are; 0 where that is not known to be much."""
     if seconds < pace.fixed_seconds / 2:
         return 0.0
-    is_much_narrower = width <= pace.read_width / 2
-    if not is_much_narrower:
-        return pace.fixed_seconds
-    took_no_less = seconds > 0.8 * pace.read_seconds
-    return seconds if took_no_less and seconds > piece_seconds else 0.0
+    is_much_narrower = width <= pace.read_width / _MUCH_NARROWER
+    took_no_less = is_much_narrower and seconds > 0.8 * pace.read_seconds
+    if took_no_less and seconds > piece_seconds:
+        return seconds
+    return min(pace.fixed_seconds, seconds)
+
+
+def _is_a_little_narrower(pace: Pace, width: int) -> bool:
+    return pace.read_width / _MUCH_NARROWER < width < pace.read_width
 
 
 def _damped(factor: float) -> float:

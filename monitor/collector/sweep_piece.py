@@ -105,7 +105,10 @@ class PieceReader:
         """Return how long this try may take; the last one has all the time of the run."""
         if retry == _RETRIES:
             return timedelta(seconds=max(self.left_seconds, MIN_TRY_SECONDS))
-        usual_seconds = max(self._piece_seconds, 2 * pace.fixed_seconds)
+        usual_seconds = self._piece_seconds
+        # In large steps: each other limit has to be stated, which is one more way to the server and back.
+        while usual_seconds < 2 * pace.fixed_seconds:
+            usual_seconds *= 2
         seconds = max(usual_seconds * _MOST_TIMES, MIN_TRY_SECONDS)
         return timedelta(seconds=min(seconds, max(self.left_seconds, MIN_TRY_SECONDS)))
 

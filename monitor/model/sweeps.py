@@ -30,7 +30,7 @@ class Pace:
     fixed_seconds: float = 0.0
     """What a piece takes however narrow it is; 0 as long as narrower ones take less."""
     read_width: int = 0
-    """Of the last piece, and what it took."""
+    """Of the last piece, or of one before it that was up to twice as wide, and what that took."""
     read_seconds: float = 0.0
 
 

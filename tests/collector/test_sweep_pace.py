@@ -70,8 +70,38 @@ def test_where_narrow_pieces_take_as_long_they_become_wide_until_half_is_for_the
     assert seconds == pytest.approx(0.8, rel=0.1)
 
 
+@pytest.mark.parametrize("fixed_seconds", [0.012, 0.018, 0.024, 0.05, 0.2])
+def test_on_a_server_that_is_far_away_half_of_a_piece_at_least_is_for_its_rows(
+    fixed_seconds: float,
+) -> None:
+    pace = first_pace(Pace(), fixed_seconds)
+    read = walk(pace, lambda width: fixed_seconds + 3e-6 * width, 30)
+
+    assert read[-1][1] == pytest.approx(2 * fixed_seconds, rel=0.1)
+
+
+@pytest.mark.parametrize("fixed_seconds", [0.018, 0.022, 0.024, 0.05, 0.2])
+@pytest.mark.parametrize("width", [1000, 6000, 100_000])
+def test_pieces_do_not_shrink_to_nothing_where_the_way_became_long_within_a_cycle(
+    fixed_seconds: float, width: int
+) -> None:
+    pace = replace(first_pace(Pace(), 0.000_3), width=width)
+    read = walk(pace, lambda width: fixed_seconds + 3e-6 * width, 40)
+
+    # Else a million rows would be as many statements.
+    assert min(width for width, _ in read[-20:]) > 500
+
+
+def test_half_of_a_piece_is_for_its_rows_only_as_long_as_the_way_is_long() -> None:
+    pace = first_pace(Pace(10_000, 0.03, 10_000, 0.06), 0.000_3)
+    read = walk(pace, lambda width: 0.000_3 + 3e-6 * width, 20)
+
+    assert read[-1][1] == pytest.approx(PIECE_SECONDS, rel=0.1)
+
+
 def test_when_there_is_an_index_again_pieces_are_narrow_again() -> None:
-    pace = first_pace(Pace(400_000, 0.4, 400_000, 0.8))
+    pace = first_pace(Pace(400_000, 0.4, 400_000, 0.8), 0.000_3)
+    assert pace.width == 100_000
 
     read = walk(pace, lambda width: 3e-6 * width, 20)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -12,21 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from monitor.database import Database
 from monitor.demo.mariadb import PrivateMariaDB
 from monitor.model.cursor_position import CursorPosition
-from monitor.secrets.reader import SecretReader
 from monitor.storage.cursor_records import packed_memory
 from monitor.storage.positions import position_to_text, text_to_position
 from monitor.timing.deadlines import Watchdog
-from tests.database.proxy import Proxy
-from tests.database.targets import run_as_root, target_at
 from tests.queries.conftest import Bench
+from tests.queries.far_away import far_server, far_session
 from tests.queries.test_cursor import TABLE, Reader, reader
-from tests.support.servers import free_port
-
-FAR_SECONDS = 0.03
-"""From here to the server and back."""
 
 
 @dataclass
@@ -59,44 +50,19 @@ class FarAway:
 
 
 @pytest.fixture(scope="module")
-def far_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMariaDB]:
-    folder = tmp_path_factory.mktemp("far")
-    with PrivateMariaDB(folder / "m", port=free_port()) as server:
-        run_as_root(
-            server,
-            "CREATE USER over_tcp@'127.0.0.1' IDENTIFIED BY 's3cret'",
-            "GRANT ALL ON *.* TO over_tcp@'127.0.0.1'",
-        )
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMariaDB]:
+    with far_server(tmp_path_factory.mktemp("far") / "m") as server:
         yield server
 
 
 @pytest.fixture
 def far_away(
-    far_server: PrivateMariaDB, tmp_path: Path, watchdog: Watchdog
+    server: PrivateMariaDB, tmp_path: Path, watchdog: Watchdog
 ) -> Iterator[FarAway]:
     sent: list[bytes] = []
-
-    def travel(data: bytes) -> bytes:
-        time.sleep(FAR_SECONDS)
-        return data
-
-    def note(data: bytes) -> bytes:
-        sent.append(data)
-        return data
-
-    with (
-        closing(Bench(far_server, tmp_path)) as bench,
-        Proxy(far_server.port or 0) as proxy,
-    ):
+    with closing(Bench(server, tmp_path)) as bench:
         bench.execute(TABLE)
-        proxy.from_server = travel
-        proxy.from_client = note
-        secrets = SecretReader({**os.environ, "PASSWORD": "s3cret"})
-        target = target_at(proxy.port, schema=bench.schema)
-        with (
-            closing(Database(target, secrets=secrets, watchdog=watchdog)) as database,
-            database.lease(deadline_seconds=60) as session,
-        ):
+        with far_session(server, bench.schema, watchdog, sent) as session:
             yield FarAway(bench, reader(bench, session), sent)
 
 
