@@ -42,11 +42,14 @@ _VERB: Final = re.compile(
     re.IGNORECASE,
 )
 _MAY_HOLD_SQL: Final = re.compile(
-    r"""(?:['"`]|<<<\S+)[\s(]*(?:--[^\n]*\n\s*)?
+    r"""(?:['"`]|<<<\S{1,40}|\*/)[\s(]*+(?:--[^\n]{0,500}\n[\s(]*+)*+
     (?:SELECT|INSERT|REPLACE|UPDATE|DELETE|WITH|CREATE|ALTER|DROP|RENAME|TRUNCATE)\s""",
     re.VERBOSE | re.IGNORECASE,
 )
-"""Most files of an application hold none, and need not be looked at more closely."""
+"""Most files of an application hold none, and need not be looked at more closely.
+
+Of a comment before a statement its end is enough: from its beginning on each quote within it would be tried.
+"""
 _ENDINGS: Final = ("", f" {HOLE}", f" {HOLE})")
 """What may stand behind a statement that ends in the middle: its end is put together elsewhere."""
 _NO_PROSE: Final = re.compile(rf"[=*`?_]|{HOLE}")

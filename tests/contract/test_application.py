@@ -218,3 +218,26 @@ def test_comments_before_a_statement_are_passed_over_however_many_there_are(
     line = 1 + 2 * 3 * comments
     assert [one.place.line for one in application.statements] == [1, line]
     assert missing(application) == [f"column users.gone: a.js:{line}"]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "/* web, route='/users' */ ",
+        "/*+ NO_ICP(users) */\n",
+        "/* one */ /* two */\n-- three\n",
+        "-- one\n-- two\n",
+    ],
+)
+def test_a_file_whose_only_statement_has_a_comment_before_it_is_read(
+    before: str,
+) -> None:
+    application = read(a_js=f"q(`{before}SELECT gone FROM users`)")
+    assert missing(application) == [
+        f"column users.gone: a.js:{1 + before.count(chr(10))}"
+    ]
+
+
+@pytest.mark.parametrize("text", ["'/*", "<<<", "'--", "'--\n", "' ", "*/(", "/**/"])
+def test_what_only_begins_like_a_statement_takes_no_long_look(text: str) -> None:
+    assert read(a_js=text * 100_000).statements == ()
