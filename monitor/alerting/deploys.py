@@ -29,7 +29,7 @@ from monitor.model.deploys import (
     TargetDeploys,
     because,
 )
-from monitor.model.positions import last_cycle
+from monitor.model.positions import first_read_at
 from monitor.model.results import Result, Success
 from monitor.model.settings import Config, Labels, Rule
 from monitor.model.wording import utc_second
@@ -147,11 +147,8 @@ def of_targets(snapshot: Snapshot) -> DeployChanges:
 
 def data_from(snapshot: Snapshot, result: Result) -> datetime:
     """Return the instant before which nothing was read of what a result says."""
-    cycle = last_cycle(snapshot.position_of(result.job.key))
-    if cycle is None:
-        return result.scheduled_at
-    # A sweep says what its last whole cycle found, which began long before the run that tells it.
-    return min(cycle.begun_at, result.scheduled_at)
+    position = snapshot.position_of(result.job.key)
+    return first_read_at(position, result.scheduled_at)
 
 
 def look_of(config: Config, snapshot: Snapshot, result: Result) -> DeployLook:

@@ -6,15 +6,17 @@ What is not known stays so: an input without data makes a failure that names it,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from monitor.alerting.derived_series import derived_success, series_of
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.snapshot import Snapshot
+from monitor.model.counted_from import CountedFrom, counted_since
 from monitor.model.derivations import Derivation, DerivedInput
 from monitor.model.errors import Reason
-from monitor.model.results import Failure, Result, reason_and_message
+from monitor.model.positions import first_read_at
+from monitor.model.results import Failure, Result, Success, reason_and_message
 from monitor.model.settings import Job, JobKey
 from monitor.model.wording import utc_second
 
@@ -40,6 +42,17 @@ class _InputLook:
     def is_waiting(self) -> bool:
         """Return whether nothing became of it yet."""
         return self.view.last_word is None
+
+    @property
+    def counted_from(self) -> datetime:
+        """Return from when on was counted what it says, at the earliest."""
+        read_at = first_read_at(self.view.position, self.data_at)
+        outcome = self.view.outcome
+        if not isinstance(outcome, Success):
+            return read_at
+        counted, one = outcome.counted_from, self.input
+        since = counted_since(counted, one.metric, one.where)
+        return min(read_at, since or read_at)
 
     def fault(self, now: datetime) -> str:
         """Return why it has no data; empty where it has some, or waits for its first result."""
@@ -117,7 +130,10 @@ def _computed(job: Job, looks: Sequence[_InputLook], now: datetime) -> DerivedRe
     series = {
         look.input.name: series_of(look.input, look.view, derivation) for look in looks
     }
-    success = derived_success(job.query.name, derivation, series)
+    metric = job.query.name
+    success = derived_success(metric, derivation, series)
+    counted_at = min(look.counted_from for look in looks)
+    success = replace(success, counted_from=(CountedFrom(metric, (), counted_at),))
     # Rules compute with the newest instant, which never goes back.
     newest_at = max(look.data_at for look in looks)
     result = Result(job, newest_at, now, now, 0.0, success)

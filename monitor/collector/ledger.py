@@ -179,12 +179,13 @@ class _LedgerRun:
         A look finds it when no call can be under way any more: one look sees that a worth is another one, and one
         that it stood for as long.
         """
-        times = times_of(memory, memory.looked_at, settings_of(self.walk))
+        settings = settings_of(self.walk)
+        times = times_of(memory, memory.looked_at, settings)
         looks = 2 * self.query.schedule.period
         origin = memory.origin - timedelta(seconds=times.longest) - looks
         for metric in self.query.metrics:
             if metric.of_ledger is not None:
-                since = counted_since(metric.of_ledger, memory)
+                since = counted_since(metric.of_ledger, memory, settings)
                 for labels, at in since.items():
                     counted_at = origin + timedelta(seconds=at)
                     yield CountedFrom(metric.name, labels, counted_at)
@@ -200,6 +201,7 @@ class _LedgerRun:
         if before is None:
             rows, highest = self._newest(statements, FIRST_IDS, ALL_USERS)
             return begun(rows, highest, seen_at, settings), 0.0
+        before = before.brought_back(seen_at)
         at = max(before.looked_at, (seen_at - before.origin).total_seconds())
         highest, since = statements.highest(), rows_since(before)
         if highest < before.highest or highest - since > MAX_IDS:

@@ -35,7 +35,6 @@ from monitor.daemon.commands import (
     WakeReceivers,
 )
 from monitor.daemon.declared import Declarer
-from monitor.daemon.detectors import Detectors
 from monitor.daemon.latest import Latest
 from monitor.daemon.maintenance import Maintenance
 from monitor.daemon.messages import (
@@ -49,7 +48,7 @@ from monitor.daemon.messages import (
 )
 from monitor.daemon.planning import with_overdue_plans, with_plans
 from monitor.daemon.recorded import NOTHING_KEPT, Kept, note_notified, noted_reminders
-from monitor.daemon.restoring import restored
+from monitor.daemon.restoring import detectors_of, restored
 from monitor.daemon.sources import Sources
 from monitor.model.alerts import Alert, Delivery, Notification
 from monitor.model.results import CANCELLED, Failure, Result
@@ -91,10 +90,10 @@ class Pipeline:
         """Until when the alert of a root last spoke for a query."""
         self._reminders = Reminders()
         self._maintenance = Maintenance(state, listener)
-        self._detectors = Detectors(state.memories(), latest.config)
         self._declarer = Declarer(state, listener, latest)
         self._publish(restored(state, self._active, self.snapshot, self._took_at))
         self._moves = ClockMoves(state, listener)
+        self._detectors = detectors_of(state, listener, latest.config, self._took_at)
 
     @property
     def snapshot(self) -> Snapshot:

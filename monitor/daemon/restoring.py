@@ -1,4 +1,4 @@
-"""Take up at the start what the state has kept: alerts, what is declared, positions; in the pipeline."""
+"""Take up at the start what the state has kept: alerts, what is declared, positions, memories; in the pipeline."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from monitor.alerting.active import ActiveAlerts
 from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.alerting.snapshot import Snapshot, with_alerts, with_declared
 from monitor.alerting.walks import with_positions
+from monitor.daemon.detectors import Detectors
 from monitor.daemon.maintenance import ALIVE
+from monitor.daemon.messages import PipelineListener
+from monitor.detection.rules import RuleMemory
 from monitor.model.declared import Declared
+from monitor.model.settings import Config
 from monitor.storage import State
+from monitor.storage.rule_memories import MemoryKey
 from monitor.timing.clock import SLEPT
 from monitor.timing.shift import moved
 
@@ -35,3 +40,22 @@ def restored(
     snapshot = with_declared(snapshot, declared)
     snapshot = with_positions(snapshot, state.positions())
     return with_alerts(snapshot, active.everything())
+
+
+def detectors_of(
+    state: State, listener: PipelineListener, config: Config, now: datetime
+) -> Detectors:
+    """Return the detectors with what rules remember; call when the state is as of this clock.
+
+    What the clock of an earlier version has left in the future is begun anew: its rule would be blind until then.
+    """
+    at = (now - state.clock_shift()).timestamp()
+    kept: dict[MemoryKey, RuleMemory] = {}
+    for (job, rule), memory in state.memories().items():
+        if memory.is_of_future(at):
+            target, query = job
+            what = f"what {rule} remembered of {query} on {target}"
+            listener.on_unreadable(f"{what} is of the future, and begins anew")
+        else:
+            kept[job, rule] = memory
+    return Detectors(kept, config)

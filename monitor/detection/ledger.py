@@ -171,7 +171,7 @@ def _remembered(
         users=found.users,
         events=tuple([*events, *found.events][-MAX_EVENTS:]),
         refills=tuple([*refills, *found.refills][-MAX_EVENTS:]),
-        looping=_looping([*refills, *found.refills], at, settings),
+        looping=looping([*refills, *found.refills], at, settings),
         leavings=tuple([*leavings, *found.leavings][-MAX_EVENTS:]),
         left_at=at if has_left else memory.left_at,
         calls_at_left=memory.calls if has_left else memory.calls_at_left,
@@ -186,7 +186,7 @@ def _kept_seconds(refill: Refill) -> float:
     return REFILLS_SECONDS if refill.times else FULL_AGAIN_SECONDS
 
 
-def _looping(
+def looping(
     refills: Sequence[Refill], at: float, settings: LedgerSettings
 ) -> Mapping[UserId, int]:
     """Return how often each user was refilled of late, of those who were often enough."""
@@ -194,8 +194,8 @@ def _looping(
     times: Counter[UserId] = Counter()
     for one in refills:
         times[one.user] += max(1, one.times) * (one.at > since)
-    looping = {user: count for user, count in times.items() if count >= LOOP_REFILLS}
-    return {**_full_again_and_again(refills), **looping}
+    loops = {user: count for user, count in times.items() if count >= LOOP_REFILLS}
+    return {**_full_again_and_again(refills), **loops}
 
 
 def _full_again_and_again(refills: Sequence[Refill]) -> Mapping[UserId, int]:

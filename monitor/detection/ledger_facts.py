@@ -87,8 +87,11 @@ def _refilled_users(memory: LedgerMemory) -> int:
 
 
 def _overwritten_users(memory: LedgerMemory) -> int:
-    users = {event.user: event.users for event in overwriting_events(memory)}
-    return sum(users.values())
+    users: Counter[UserId] = Counter()
+    for event in overwriting_events(memory):
+        # Of a crowd it is one of them, to whom more may happen later.
+        users[event.user] = max(event.users, users[event.user])
+    return users.total()
 
 
 def _stopped_calls(memory: LedgerMemory) -> float:

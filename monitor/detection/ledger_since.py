@@ -1,14 +1,17 @@
-"""From when on was counted what a ledger tells: of drift, since when what came then would be told alone; pure."""
+"""From when on was counted what a ledger tells: since when what came then would be told alone; pure."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from monitor.detection.ledger import FULL_AGAIN_TIMES, FULL_AGAIN_USERS, LOOP_REFILLS
 from monitor.detection.ledger_crowd import STORM_SECONDS
 from monitor.detection.ledger_told import (
     EVENTS_SECONDS,
@@ -18,22 +21,34 @@ from monitor.detection.ledger_told import (
     MIN_SLOW_USERS,
     MIN_USERS,
     OF_CALLS,
+    are_overwriting,
     overwriting_events,
     told_events,
 )
-from monitor.model.ledger import DriftEvent, DriftKind, LedgerMemory, UserId
+from monitor.model.ledger import (
+    DriftEvent,
+    DriftKind,
+    LedgerMemory,
+    LedgerSettings,
+    Refill,
+    UserId,
+)
 from monitor.model.settings import Labels
 from monitor.model.walks import KIND_LABEL, LedgerFact
 
 _SinceByLabels: TypeAlias = dict[Labels, float]
 
 
-def counted_since(fact: LedgerFact, memory: LedgerMemory) -> Mapping[Labels, float]:
+def counted_since(
+    fact: LedgerFact, memory: LedgerMemory, settings: LedgerSettings
+) -> Mapping[Labels, float]:
     """Return since when was counted what a fact tells, by the labels of its samples; of what is over 0 alone.
 
     Seconds since the ledger's origin, by when a look found it: it may be older by as long as a call may be under
     way. What says how it is at the moment is left out.
     """
+    if fact is LedgerFact.REFILLED_USERS:
+        return _refilled(memory, settings.loop.total_seconds())
     since = _SINCE.get(fact)
     return {} if since is None else since(memory)
 
@@ -100,19 +115,67 @@ def _recent_events(memory: LedgerMemory) -> _SinceByLabels:
 
 
 def _overwritten(memory: LedgerMemory) -> _SinceByLabels:
-    # Who has nothing has nothing now: that is to be seen, whenever it came.
-    past = [
-        one.at for one in overwriting_events(memory) if not memory.is_empty(one.user)
-    ]
-    return _earliest(past)
+    """Return the latest instant from which on what was written over would be told, were there nothing else.
+
+    Who has nothing has nothing now: that is to be seen, whenever it came.
+    """
+    events = overwriting_events(memory)
+    past = [one.at for one in events if not memory.is_empty(one.user)]
+
+    def is_too_late(at: float) -> bool:
+        left = [one for one in events if one.at >= at or memory.is_empty(one.user)]
+        return not are_overwriting(left)
+
+    if not past or not is_too_late(inf):
+        return {}
+    # Of these it is False first, and then True.
+    too_late = bisect_right(past, 0, key=is_too_late)
+    return {(): past[too_late - 1]}
 
 
 def _initializations(memory: LedgerMemory) -> _SinceByLabels:
     return _earliest([one.at for one in memory.refills if one.times])
 
 
-def _refilled(memory: LedgerMemory) -> _SinceByLabels:
+def _refilled(memory: LedgerMemory, loop_seconds: float) -> _SinceByLabels:
+    """Return the latest instant from which on the refills would be told, were there no others."""
+    if not memory.looping:
+        return {}
+    latest = _LastRefills(since=memory.looked_at - loop_seconds)
+    for refill in reversed(memory.refills):
+        latest.add(refill)
+        if latest.are_told():
+            return {(): refill.at}
     return _earliest([one.at for one in memory.refills if one.user in memory.looping])
+
+
+@dataclass(slots=True)
+class _LastRefills:
+    """The last refills, while earlier ones are added one by one."""
+
+    since: float
+    """From when on several of one user are a loop."""
+    times: Counter[UserId] = field(default_factory=Counter)
+    full_again: Counter[UserId] = field(default_factory=Counter)
+    looping: set[UserId] = field(default_factory=set)
+    often_full_again: set[UserId] = field(default_factory=set)
+
+    def add(self, refill: Refill) -> None:
+        """Add a refill that is older than the others."""
+        user = refill.user
+        if refill.at > self.since:
+            self.times[user] += max(1, refill.times)
+        if not refill.times:
+            self.full_again[user] += 1
+        if self.times[user] >= LOOP_REFILLS:
+            self.looping.add(user)
+        if self.full_again[user] >= FULL_AGAIN_TIMES:
+            self.often_full_again.add(user)
+
+    def are_told(self) -> bool:
+        """Return whether these would be told, were there no others."""
+        are_several = len(self.often_full_again) >= FULL_AGAIN_USERS
+        return are_several or bool(self.looping)
 
 
 def _storm(memory: LedgerMemory) -> _SinceByLabels:
@@ -139,7 +202,6 @@ _SINCE: Final[Mapping[LedgerFact, Callable[[LedgerMemory], _SinceByLabels]]] = (
             LedgerFact.DRIFT_TOKENS: _recent_events,
             LedgerFact.OVERWRITTEN_USERS: _overwritten,
             LedgerFact.AUTO_INITIALIZATIONS_HOUR: _initializations,
-            LedgerFact.REFILLED_USERS: _refilled,
             LedgerFact.STORM_USERS: _storm,
         }
     )

@@ -110,15 +110,14 @@ def overwriting_events(memory: LedgerMemory) -> Sequence[DriftEvent]:
         # Of a crowd it is one of them.
         if is_recent or memory.is_empty(event.user):
             seen.append(event)
-    return seen if _are_many(seen) else ()
+    return seen if are_overwriting(seen) else ()
 
 
-def _are_many(events: Sequence[DriftEvent]) -> bool:
+def are_overwriting(events: Sequence[DriftEvent]) -> bool:
     """Return whether many changed at once, or several together: what somebody does to one by hand is neither."""
-    users = {event.user: event.users for event in events}
-    is_crowd = sum(users.values()) > len(events)
-    if is_crowd:
+    if any(event.is_of_crowd for event in events):
         return True
+    users = {event.user for event in events}
     later = events[MIN_EVENTS - 1 :]
     shortest = EVENTS_SECONDS
     for first, last in zip(events, later, strict=False):

@@ -50,6 +50,12 @@ class RuleMemory:
     accepted_at: float = 0.0
     """When somebody said that what is there is meant to be so, as far as that was done; by the same clock."""
 
+    def is_of_future(self, at: float) -> bool:
+        """Return whether a clock that was a day ahead of an instant, or more, has left it: blind until that comes."""
+        last_day = max(self.days.values(), default=0)
+        was_seen_later = last_day > at // _DAY_SECONDS + 1
+        return was_seen_later or self.began > at + _DAY_SECONDS
+
 
 def shape_of(job: Job, rule: Rule) -> str:
     """Return what a rule's memory is of: another metric, choice or detector has another one."""

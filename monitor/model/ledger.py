@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
@@ -13,6 +13,8 @@ UserId: TypeAlias = int | str
 
 ALL_USERS = 2**32 - 1
 """The largest hash that a user can have: up to it everybody is looked at."""
+_MAX_AHEAD_SECONDS = 60.0
+"""A look that is so much earlier than the last one is of another clock."""
 
 
 class DriftKind(StrEnum):
@@ -265,6 +267,15 @@ class LedgerMemory:
     """Events that were taken back, because the missing half came after all."""
     restarts: int = 0
     pace: LoggingPace = field(default_factory=LoggingPace)
+
+    def brought_back(self, seen_at: datetime) -> LedgerMemory:
+        """Return it as of a clock that is not ahead of this instant: else no time would pass until that comes."""
+        now = (seen_at - self.origin).total_seconds()
+        ahead_seconds = self.looked_at - now
+        if ahead_seconds <= _MAX_AHEAD_SECONDS:
+            return self
+        origin = self.origin - timedelta(seconds=ahead_seconds)
+        return replace(self, origin=origin)
 
     def is_empty(self, user: UserId) -> bool:
         """Return whether a user is tracked who has nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeAlias
 
 from monitor.model.cursor_position import CursorPosition as CursorPosition
@@ -29,3 +30,12 @@ Position: TypeAlias = CursorPosition | SweepPosition | LedgerPosition
 def last_cycle(position: Position | None) -> Cycle | None:
     """Return the last whole cycle of a sweep; None where there is none, or it is no sweep."""
     return position.last if isinstance(position, SweepPosition) else None
+
+
+def first_read_at(position: Position | None, data_at: datetime) -> datetime:
+    """Return the instant before which nothing was read of what a query said at an instant."""
+    cycle = last_cycle(position)
+    if cycle is None:
+        return data_at
+    # A sweep says what its last whole cycle found, which began long before the run that tells it.
+    return min(cycle.begun_at, data_at)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import queue
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from monitor.alerting.query_view import QueryStatus, QueryView
-from monitor.daemon.messages import NewConfig
+from monitor.daemon.messages import Declare, NewConfig
+from monitor.model.counted_from import CountedFrom
+from monitor.model.deploys import BeginDeploy, DeployRequest, EndDeploy
 from monitor.model.errors import Reason
 from monitor.model.results import Failure, Outcome, Result, Sample, Success
 from monitor.model.settings import Config, labels_of
@@ -50,6 +53,10 @@ help = "Orders"
 labels = ["plan"]
 value = "n"
 """
+WAITS = """
+[deploys]
+rules = ["RowsMissing"]
+"""
 SQL = "SELECT plan, COUNT(*) AS n FROM orders GROUP BY plan"
 KEY = ("replica", "rows_behind")
 MINUTE = timedelta(minutes=1)
@@ -72,15 +79,31 @@ class TwoTargets:
         """Return what is known of the derived value."""
         return self.harness.pipeline.snapshot.queries[KEY]
 
-    def run(self, target: str, outcome: Outcome | None = None, **plans: float) -> None:
-        """Let the query on a target end a run with this outcome, or with so many rows by plan."""
+    def declare(self, request: DeployRequest) -> None:
+        """Hand over what somebody says of a deployment of the replica."""
+        self.harness.take(Declare(request, queue.SimpleQueue()))
+
+    def run(
+        self,
+        target: str,
+        outcome: Outcome | None = None,
+        *,
+        counted: timedelta = timedelta(0),
+        **plans: float,
+    ) -> None:
+        """Let the query on a target end a run with this outcome, or with so many rows by plan.
+
+        These may have been counted for so long.
+        """
         given = [
             Sample("orders_rows", labels_of({"plan": plan}), count)
             for plan, count in plans.items()
         ]
         harness, at = self.harness, self.harness.at
         (job,) = [one for one in harness.config.jobs if one.target.name == target]
-        outcome = outcome or Success(tuple(given), len(given))
+        if outcome is None:
+            since = (CountedFrom("orders_rows", (), at - counted),) if counted else ()
+            outcome = Success(tuple(given), len(given), counted_from=since)
         is_lost = isinstance(outcome, Failure) and outcome.lost
         server = None if is_lost else SERVER
         harness.take(Result(job, at, at, at, 0.01, outcome, server))
@@ -182,6 +205,37 @@ def test_a_lost_target_mutes_alerts_of_values_that_are_of_another_one(
     assert two.shown() == "firing held muted"
     two.run("primary", pro=5)
     assert two.shown() == "firing"
+
+
+def test_after_a_deployment_it_waits_until_each_input_was_read_after_its_end(
+    two: TwoTargets,
+) -> None:
+    two.harness = Harness(two.config(BEHIND.replace('for = "2m"', "") + WAITS))
+    two.declare(BeginDeploy(("replica",), 10 * MINUTE))
+    two.run("primary", pro=5)
+    two.run("replica", pro=3)
+    assert two.shown() == "pending"
+    two.harness.after(MINUTE)
+    two.declare(EndDeploy(("replica",)))
+    two.run("primary", pro=5)
+    assert two.shown() == "pending"
+    two.run("replica", pro=3)
+    assert two.shown() == "firing"
+
+
+def test_after_a_deployment_it_waits_for_the_input_that_counts_from_before_its_end(
+    two: TwoTargets,
+) -> None:
+    two.harness = Harness(two.config(BEHIND.replace('for = "2m"', "") + WAITS))
+    two.declare(BeginDeploy(("replica",), 10 * MINUTE))
+    two.declare(EndDeploy(("replica",)))
+    seen = []
+    for _ in range(4):
+        two.harness.after(MINUTE)
+        two.run("primary", pro=5, counted=3 * MINUTE)
+        two.run("replica", pro=3)
+        seen.append(two.shown())
+    assert seen == ["pending", "pending", "firing", "firing"]
 
 
 def test_nobody_is_asked_to_run_it(two: TwoTargets) -> None:

@@ -111,6 +111,23 @@ def test_what_is_remembered_is_in_the_state() -> None:
     assert dict(missing.state.memories()) == {}
 
 
+def test_what_a_clock_that_was_ahead_left_in_the_future_begins_anew_and_that_is_said() -> (
+    None
+):
+    for ahead in (timedelta(days=2000), timedelta(days=-1)):
+        one = harness()
+        one.at += ahead
+        see(one, plans(pro=90), minutes=90)
+        # As versions kept it that did not know by how much the clock was set.
+        fresh = harness()
+        fresh.state.record({}, (), (), memories=one.state.memories())
+        again = Harness(fresh.config, state=fresh.state)
+        is_ahead = ahead > timedelta(0)
+        assert len(again.reported()) == is_ahead
+        see(again, plans(pro=90), minutes=90)
+        assert see(again, plans(pro=45)) == ["fired: pro was 90 and is 45"]
+
+
 def test_a_baseline_outlives_the_process_with_what_it_knows_and_what_it_found() -> None:
     rule = watched(
         condition=Condition("baseline"),
