@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 
 from monitor.collector import cursor_check
 from monitor.collector.courtesy import USUAL, Courtesy
-from monitor.collector.cursor_counting import count_forward, count_late, restart_at
-from monitor.collector.cursor_gaps import gaps_between, kept_gaps
+from monitor.collector.cursor_begin import begun
+from monitor.collector.cursor_counting import count_forward
+from monitor.collector.cursor_late import count_late
 from monitor.collector.cursor_looking import MAX_AHEAD, catch_up, look_ahead, look_back
 from monitor.collector.cursor_memory import first_minute
+from monitor.collector.cursor_passed import still_passed
 from monitor.collector.cursor_ranges import (
-    RECENT_IDS,
-    recount_of,
     settled_mark,
     with_mark,
     without_passed,
@@ -163,7 +163,7 @@ def _go_on(
 ) -> RunFindings:
     """Count what is settled, look at the rest, and return it with the position that the next run begins at."""
     query, highest = statements.query, bounds.highest or 0
-    before, start = start, _begun(statements, bounds, start, now)
+    before, start = start, begun(statements, bounds, start, now)
     since_at = _since_at(bounds, start, now)
     marks = with_mark(start.marks, now, highest)
     run = CursorRun(statements, start, _memory(query, start, highest), bounds)
@@ -172,38 +172,51 @@ def _go_on(
     settled = _settled(run, marks, now)
     with statements.new_since(since_at):
         new_gaps = () if settled is None else count_forward(run, settled, now)
-    recount = recount_of(start.gaps, now)
-    late_rows = count_late(run, recount)
-    if highest - max(run.until, run.memory.high) > MAX_AHEAD:
-        run.forget(_empty_memory(query, highest))
-    may_look_back = _may_look_back(statements, courtesy)
-    look_back(run, _oldest(run, of_rows_alone=True), may_look_back)
+    late = count_late(run, new_gaps, now)
+    _look_back(run, highest, courtesy)
     memory = run.builder.built(run.memory, oldest_minute=_oldest(run) + 1)
     with statements.new_since(since_at):
         ahead = look_ahead(run, memory, highest)
-    keeps_memory = run.is_new_memory or _is_due(start.kept_at, now)
-    reached_at = start.until_at
-    if settled is not None and run.until >= settled.highest:
-        reached_at = settled.seen_at
+    # Late rows are in no range that is read again after a restart.
+    is_other = run.is_new_memory or late.has_looked
+    keeps_memory = is_other or _is_due(start.kept_at, now)
     after = replace(
-        start,
+        still_passed(start, run.until),
         until=run.until,
-        until_at=now if run.until == highest else reached_at,
+        newest_seconds=run.newest_seconds,
+        until_at=now if run.until == highest else _reached_at(run, settled),
         memory=memory,
         kept_at=now if keeps_memory else start.kept_at,
         keeps_memory=keeps_memory,
         shape=shape_of(query),
         marks=without_passed(marks, run.until),
-        gaps=kept_gaps((*recount.later, *new_gaps)),
+        gaps=run.gaps,
         piece=run.piece,
         totals=run.totals,
         labels=run.labels,
-        late_rows=start.late_rows + late_rows,
+        late_rows=start.late_rows + late.row_count,
+        dropped_gaps=start.dropped_gaps + late.dropped_count,
+        dropped_last=late.dropped_count,
         left_out=run.left_out,
         unread_ids=run.unread_ids,
         windows=None,
     )
     return _findings(run, ahead, after, now)
+
+
+def _look_back(run: CursorRun, highest: int, courtesy: Courtesy) -> None:
+    """Read back for the windows, as far as this run may; where too much is ahead, from the newest row."""
+    if highest - max(run.until, run.memory.high) > MAX_AHEAD:
+        run.forget(_empty_memory(run.query, highest))
+    may_look_back = _may_look_back(run.statements, courtesy)
+    look_back(run, _oldest(run, of_rows_alone=True), may_look_back)
+
+
+def _reached_at(run: CursorRun, settled: Mark | None) -> datetime | None:
+    """Return when the end of what is counted was the newest row, as far as that is known."""
+    if settled is not None and run.until >= settled.highest:
+        return settled.seen_at
+    return run.position.until_at
 
 
 def _oldest(run: CursorRun, *, of_rows_alone: bool = False) -> int:
@@ -232,30 +245,6 @@ def _may_look_back(
         return is_within and not courtesy.is_busy()
 
     return may_go_on
-
-
-def _begun(
-    statements: CursorStatements, bounds: Bounds, start: CursorPosition, now: datetime
-) -> CursorPosition:
-    """Return where this run begins: at the end at the first start, behind what is new in a table begun anew."""
-    highest = bounds.highest or 0
-    if start.until == NOT_BEGUN:
-        since = max(0, highest - RECENT_IDS)
-        ids = statements.ids(since, highest, RECENT_IDS)
-        gaps = gaps_between(ids, since, highest, now)
-        return replace(start, until=highest, until_at=now, gaps=gaps)
-    if highest >= start.until:
-        return start
-    newest_seconds = None
-    if start.until_at is not None and statements.walk.time:
-        newest_seconds = bounds.now_seconds - (now - start.until_at).total_seconds()
-    probe = CursorRun(statements, start, CursorMemory(0, 0), bounds)
-    until = 0
-    if bounds.highest is not None:
-        until = restart_at(probe, highest, newest_seconds)
-    return replace(
-        start, until=until, marks=(), gaps=(), memory=None, restarts=start.restarts + 1
-    )
 
 
 def _settled(run: CursorRun, marks: tuple[Mark, ...], now: datetime) -> Mark | None:

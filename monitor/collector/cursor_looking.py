@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from monitor.collector.cursor_late import read_counted
 from monitor.collector.cursor_memory import MemoryBuilder
 from monitor.collector.cursor_rows import ALL_MINUTES, RangeSums
 from monitor.collector.cursor_run import CursorRun
@@ -31,7 +32,7 @@ def look_back(
         low = high - run.piece
         seen = run.builder if counts else None
         piece = RangeSums(run.builder, seen=seen, after_minute=after_minute)
-        if run.read(low, high, piece):
+        if read_counted(run, low, high, piece):
             run.memory = _reached(run, low, piece, oldest_minute)
             if counts:
                 run.count(piece)
@@ -60,8 +61,11 @@ def catch_up(run: CursorRun) -> None:
     """
     high = run.memory.high
     while run.may_catch_up(high):
-        high = _read_on(run, run.builder, high, run.until)
-        run.memory = replace(run.memory, high=high)
+        until = min(run.until, high + run.piece)
+        sums = RangeSums(run.builder, seen=run.builder)
+        if read_counted(run, high, until, sums):
+            high = until
+    run.memory = replace(run.memory, high=high)
 
 
 def look_ahead(run: CursorRun, memory: CursorMemory, highest: int) -> CursorMemory:
@@ -73,15 +77,10 @@ def look_ahead(run: CursorRun, memory: CursorMemory, highest: int) -> CursorMemo
     builder = MemoryBuilder(memory, run.bounds.now_seconds)
     since = memory.high
     while run.may_look_ahead(since, highest):
-        since = _read_on(run, builder, since, highest)
+        until = min(highest, since + run.piece)
+        if run.read(since, until, RangeSums(builder, seen=builder)):
+            since = until
     run.unread_ids = max(0, highest - since)
     if run.unread_ids:
         memory = replace(memory, covered_from=UNCOVERED, is_complete=False)
     return builder.built(memory)
-
-
-def _read_on(run: CursorRun, builder: MemoryBuilder, since: int, highest: int) -> int:
-    """Read a piece; return up to which id all is read, as before where it was too much."""
-    until = min(highest, since + run.piece)
-    is_read = run.read(since, until, RangeSums(builder, seen=builder))
-    return until if is_read else since

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from monitor.collector.cursor_gaps import MAX_GAPS
 from monitor.model.cursor_position import Gap, Mark
 
 MAX_WAIT = timedelta(minutes=10)
@@ -32,8 +33,10 @@ _QUICK_SECONDS = 0.5
 
 def with_mark(marks: tuple[Mark, ...], now: datetime, highest: int) -> tuple[Mark, ...]:
     """Return the marks with what is highest now; not each one of a fast query is kept."""
-    # Before a restart the clock may have been another one.
-    marks = tuple(mark for mark in marks if mark.seen_at <= now)
+    # Before a restart the clock may have been another one; and a server that is behind has not come to a mark.
+    marks = tuple(
+        mark for mark in marks if mark.seen_at <= now and mark.highest <= highest
+    )
     if marks and marks[-1].highest == highest:
         # That it was the highest before already says more.
         return marks
@@ -73,14 +76,22 @@ class Recount:
 
     due: tuple[Gap, ...] = ()
     later: tuple[Gap, ...] = ()
+    early_count: int = 0
+    """How many of those that are due are not old enough: they are too many to be kept."""
 
 
 def recount_of(gaps: tuple[Gap, ...], now: datetime) -> Recount:
-    """Return which gaps are due: each once, when it is 30 to 90 minutes old; seldom, and then many at once."""
-    if not gaps or now - gaps[0].counted_at < RECOUNT_UNTIL:
-        return Recount(later=gaps)
-    count = bisect_right(gaps, now - RECOUNT_AFTER, key=_counted_at)
-    return Recount(gaps[:count], gaps[count:])
+    """Return which gaps are due: each once, when it is 30 to 90 minutes old; seldom, and then many at once.
+
+    Of more than are kept the oldest are due at once.
+    """
+    if not gaps:
+        return Recount()
+    old_count = bisect_right(gaps, now - RECOUNT_AFTER, key=_counted_at)
+    is_time = now - gaps[0].counted_at >= RECOUNT_UNTIL
+    count = max(len(gaps) - MAX_GAPS, old_count if is_time else 0)
+    early_count = max(0, count - old_count)
+    return Recount(gaps[:count], gaps[count:], early_count)
 
 
 def _counted_at(gap: Gap) -> datetime:

@@ -5,6 +5,7 @@ A row that cannot be true never fails a run: it is left out of what it cannot be
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,10 @@ class RangeSums:
     """Where is added up what was first read in this run; None where the rows are of before."""
     after_minute: int = ALL_MINUTES
     """Only rows of later minutes are added up; the memory has all."""
+    newer_than: float | None = None
+    """Only rows of a later time are added up, and not those of the far future: others were, before."""
+    horizon_seconds: float = math.inf
+    """What is later than that, no row can be."""
     sums: dict[SeriesKey, float] = field(default_factory=dict)
     """Of each series without a window: what the rows add up to."""
     left_out: Counter[str] = field(default_factory=Counter)
@@ -42,6 +47,26 @@ class RangeSums:
     row_count: int = 0
     oldest_minute: int = UNCOVERED
     newest_minute: int = _TIMELESS
+    newest_seconds: float = -math.inf
+    new_count: int = 0
+    """How many rows were added up."""
+    has_timeless: bool = False
+    """Whether some row had no time that can be read."""
+
+    def note_time(self, seconds: float) -> int:
+        """Return the minute of a row's time, which is noted."""
+        minute = minute_of(seconds)
+        self.oldest_minute = min(minute, self.oldest_minute)
+        self.newest_minute = max(minute, self.newest_minute)
+        if seconds <= self.horizon_seconds:
+            self.newest_seconds = max(seconds, self.newest_seconds)
+        return minute
+
+    def is_new(self, seconds: float) -> bool:
+        """Return whether a row of this time, in Unix seconds, was not counted before."""
+        if self.newer_than is None:
+            return True
+        return self.newer_than < seconds <= self.horizon_seconds
 
     def see(self, series: SeriesKey, minute: int, member: Cell) -> None:
         """Note that a member was in a minute of a series; NULL is nobody."""
@@ -87,30 +112,31 @@ class RowAdder:
 
     def _add_row(self, row: _Row, to: RangeSums) -> None:
         kinds: set[str] = set()
-        minute = self._minute(row, kinds, to)
+        when = self._when(row, kinds, to)
         for metric in self._metrics:
             labels = self._labels_of(metric, row, kinds)
             if labels is None:
                 continue
             if metric.distinct is None:
-                _add_values(metric, labels, row, minute, kinds, to)
+                _add_values(metric, labels, row, when, kinds, to)
             else:
                 member = row.cell(metric.distinct)
-                to.see((metric.name, labels), minute, member)
-        to.left_out.update(kinds)
+                to.see((metric.name, labels), when.minute, member)
+        if when.is_new:
+            to.left_out.update(kinds)
+            to.new_count += 1
 
-    def _minute(self, row: _Row, kinds: set[str], to: RangeSums) -> int:
-        """Return the minute of a row's time, one that never was where it has none that can be read."""
+    def _when(self, row: _Row, kinds: set[str], to: RangeSums) -> _RowTime:
+        """Return when a row came, in a minute that never was where it has no time that can be read."""
         if not self._time_column:
-            return _TIMELESS
+            return _RowTime(_TIMELESS, is_new=True)
         try:
-            minute = minute_of(number_of(row.field(self._time_column)))
+            seconds = number_of(row.field(self._time_column))
         except SampleError:
             kinds.add(NO_TIME)
-            return _TIMELESS
-        to.oldest_minute = min(minute, to.oldest_minute)
-        to.newest_minute = max(minute, to.newest_minute)
-        return minute
+            to.has_timeless = True
+            return _RowTime(_TIMELESS, is_new=to.is_new(-math.inf))
+        return _RowTime(to.note_time(seconds), is_new=to.is_new(seconds))
 
     def _labels_of(self, metric: Metric, row: _Row, kinds: set[str]) -> Labels | None:
         cells = tuple(row.cell(name) for name in metric.labels)
@@ -134,6 +160,14 @@ class RowAdder:
             labels = tuple((name, OTHER) for name, _ in labels)
         self._known[labels] = None
         return labels
+
+
+@dataclass(frozen=True, slots=True)
+class _RowTime:
+    """The minute that a row is of, and whether it was not counted before."""
+
+    minute: int
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +195,7 @@ def _add_values(
     metric: Metric,
     labels: Labels,
     row: _Row,
-    minute: int,
+    when: _RowTime,
     kinds: set[str],
     to: RangeSums,
 ) -> None:
@@ -171,11 +205,11 @@ def _add_values(
             continue
         series = (metric.name, with_values_label(metric, labels, column))
         if metric.is_seen:
-            if to.seen is not None:
+            if to.seen is not None and when.is_new:
                 to.seen.add_now(series, value)
         elif metric.has_memory:
-            to.memory.add(series, minute, value, is_future=metric.is_future)
-        elif minute > to.after_minute:
+            to.memory.add(series, when.minute, value, is_future=metric.is_future)
+        elif when.is_new and when.minute > to.after_minute:
             to.sums[series] = to.sums.get(series, 0.0) + value
 
 

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from monitor.collector.cursor_memory import MemoryBuilder
+from monitor.collector.cursor_passed import IdSpan
 from monitor.collector.cursor_ranges import FIRST_PIECE, MAX_PIECE, next_piece
-from monitor.collector.cursor_rows import NO_TIME, RangeSums, RowAdder
+from monitor.collector.cursor_rows import RangeSums, RowAdder
 from monitor.collector.cursor_statements import (
     Bounds,
     CursorStatements,
     is_too_much,
 )
-from monitor.model.cursor_position import CursorMemory, CursorPosition, SeriesKey
+from monitor.model.cursor_position import (
+    CursorMemory,
+    CursorPosition,
+    Gap,
+    SeriesKey,
+)
 from monitor.model.errors import QueryError, Reason
 from monitor.model.results import Rows
 from monitor.model.settings import Labels, Query
 from monitor.model.walks import CursorFact
 
 EMPTIED = CursorFact.EMPTIED
+HORIZON_SECONDS = 15 * 3600.0
+"""No row is dated further ahead, whatever its time zone: one that is is no measure of what is new."""
 
 
 @dataclass(slots=True)
@@ -36,6 +44,10 @@ class CursorRun:
     builder: MemoryBuilder = field(init=False)
     piece: int = field(init=False)
     until: int = field(init=False)
+    gaps: tuple[Gap, ...] = field(init=False)
+    """Ids up to `until` that are not counted."""
+    newest_seconds: float | None = field(init=False)
+    """The latest time of a row that was counted; None where that is not known."""
     totals: dict[SeriesKey, float] = field(init=False)
     """Of counters, over all ranges that were ever counted."""
     left_out: Counter[str] = field(init=False)
@@ -57,6 +69,8 @@ class CursorRun:
         self.builder = MemoryBuilder(self.memory, self.bounds.now_seconds)
         self.is_new_memory = self.memory is not self.position.memory
         self.until = self.position.until
+        self.gaps = self.position.gaps
+        self.newest_seconds = self.position.newest_seconds
         self.totals = dict(self.position.totals)
         self.left_out = Counter(self.position.left_out)
         self.piece = min(self.position.piece or FIRST_PIECE, self._largest)
@@ -115,30 +129,52 @@ class CursorRun:
             )
         return rows
 
+    def gaps_within(self, since: int, until: int) -> list[Gap]:
+        """Return the gaps that have an id above the first and up to the second."""
+        return [one for one in self.gaps if since < one.last and one.first <= until]
+
+    def rows_of(self, spans: Iterable[tuple[int, int]]) -> list[Rows] | None:
+        """Return the rows of some ranges; None as for `rows`."""
+        found = []
+        for since, until in spans:
+            rows = self.rows(since, until)
+            if rows is None:
+                return None
+            found.append(rows)
+        return found
+
     def add(self, rows: Rows, sums: RangeSums) -> None:
         """Add rows to sums; those that came last are what is shown."""
         self.adder.add(rows, sums)
         self.row_count += len(rows.rows)
-        self.has_timeless |= NO_TIME in sums.left_out
+        self.has_timeless |= sums.has_timeless
         if not self.shown.columns or rows.rows:
             self.shown = rows
 
-    def settled_rows(self, since: int, until: int, ids: Sequence[int]) -> Rows | None:
-        """Return the rows of a range that is to be counted, when nothing but `ids` was in it.
+    def settled_rows(
+        self, parts: Sequence[IdSpan], ids: Sequence[int]
+    ) -> list[Rows] | None:
+        """Return the rows of the parts of a range that is to be counted, when nothing but `ids` was in it.
 
         None as for `rows`, and where rows come and go meanwhile.
         """
-        rows = self.rows(since, until)
-        if rows is None or len(ids) == until - since:
+        since, until = parts[0].since, parts[-1].until
+        found = self.rows_of((part.since, part.until) for part in parts)
+        if found is None or len(ids) == until - since:
             # With a row for every id none can have come since these were asked for.
-            return rows
+            return found
         is_still = self.statements.ids(since, until, len(ids) + 1) == list(ids)
-        return rows if is_still else None
+        return found if is_still else None
 
     def counting(self, *, in_memory: bool) -> RangeSums:
         """Return sums for a range that is counted; its rows may be in the memory already, or come there later."""
-        elsewhere = MemoryBuilder(CursorMemory(0, 0), self.bounds.now_seconds)
-        return RangeSums(self.builder if in_memory else elsewhere, seen=self.builder)
+        now_seconds = self.bounds.now_seconds
+        elsewhere = MemoryBuilder(CursorMemory(0, 0), now_seconds)
+        return RangeSums(
+            self.builder if in_memory else elsewhere,
+            seen=self.builder,
+            horizon_seconds=now_seconds + HORIZON_SECONDS,
+        )
 
     def count(self, sums: RangeSums) -> None:
         """Add what a range came to, to all that was counted."""
@@ -148,6 +184,8 @@ class CursorRun:
             if series[0] in counters:
                 self.totals[series] = self.totals.get(series, 0.0) + value
         self.left_out.update(sums.left_out)
+        if self.newest_seconds is not None:
+            self.newest_seconds = max(self.newest_seconds, sums.newest_seconds)
 
     def note_emptied(self, before: CursorPosition) -> None:
         """Note for the metrics that ask for it whether all rows went that were there at the position before."""

@@ -163,6 +163,7 @@ def _facts(metric: Metric, fact: CursorFact, view: CursorView) -> Iterator[Sampl
 def _fact_value(metric: Metric, fact: CursorFact, view: CursorView) -> float:
     values = {
         CursorFact.LATE_ROWS: view.position.late_rows,
+        CursorFact.DROPPED_GAPS: view.position.dropped_gaps,
         CursorFact.RESTARTS: view.position.restarts,
         CursorFact.BEHIND_SECONDS: view.behind_seconds,
         CursorFact.ESTIMATED: is_estimated(view.memory),

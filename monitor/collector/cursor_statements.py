@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from monitor.collector.cursor_gaps import clipped, gaps_with
 from monitor.collector.fetching import MIN_TRY_SECONDS, fetch, only_row
 from monitor.database import Session
 from monitor.model.cursor_position import Gap
@@ -20,8 +21,9 @@ from monitor.model.walks import Cursor
 
 BUDGET_SECONDS = 1.0
 """What one run takes of the server at most, beyond the piece that it is at: the rest is the next run's."""
-_GAPS_AT_ONCE = 200
 _MAX_IDS = 5_000
+NO_ID = 1 << 64
+"""No id is so high."""
 
 # A transaction that has changed nothing and is at nothing has no row that could still appear. The start is
 # written in the zone of the machine, whatever that of the session is.
@@ -78,6 +80,11 @@ class CursorStatements:
         """Return whether another piece may be read in this run."""
         return self.has_time and self.spent_seconds < BUDGET_SECONDS
 
+    def budget_with(self, seconds: float) -> Callable[[], bool]:
+        """Return what says whether there is budget, or so much time was not spent from now on."""
+        until_seconds = max(BUDGET_SECONDS, self.spent_seconds + seconds)
+        return lambda: self.has_time and self.spent_seconds < until_seconds
+
     @property
     def has_time(self) -> bool:
         """Return whether the run's time is not over."""
@@ -116,16 +123,23 @@ class CursorStatements:
         )
         return [int(str(one)) for (one,) in self._ask(sql, most)]
 
-    def ids_in(self, gaps: Sequence[Gap]) -> Iterator[int]:
-        """Yield ids that rows have in these gaps: of many gaps some, of few all."""
-        for first in range(0, len(gaps), _GAPS_AT_ONCE):
-            spans = [
-                f"{self._column} BETWEEN {gap.first:d} AND {gap.last:d}"
-                for gap in gaps[first : first + _GAPS_AT_ONCE]
-            ]
-            sql = f"SELECT {self._column} FROM {self._table} WHERE {' OR '.join(spans)}"
-            for (one,) in self._ask(f"{sql} LIMIT {_MAX_IDS}", _MAX_IDS):
-                yield int(str(one))
+    def late_gaps(self, gaps: Sequence[Gap]) -> tuple[Sequence[Gap], Sequence[Gap]]:
+        """Return those of some gaps that have a row, without steps; and the rest, where there are too many rows."""
+        spans = " OR ".join(self._within(gap) for gap in gaps)
+        sql = f"SELECT {self._column} FROM {self._table} WHERE {spans} ORDER BY {self._column} LIMIT {_MAX_IDS}"
+        ids = [int(str(one)) for (one,) in self._ask(sql, _MAX_IDS)]
+        if len(ids) < _MAX_IDS:
+            return list(gaps_with(ids, gaps)), ()
+        known = clipped(gaps, -1, ids[-1])
+        return list(gaps_with(ids, known)), clipped(gaps, ids[-1], NO_ID)
+
+    def _within(self, gap: Gap) -> str:
+        """Return the condition that an id is in a gap."""
+        within = f"{self._column} BETWEEN {gap.first:d} AND {gap.last:d}"
+        if gap.step == 0:
+            return within
+        rest = (gap.first - 1) % gap.step
+        return f"({within} AND MOD({self._column}, {gap.step:d}) <> {rest:d})"
 
     def highest_up_to(self, until: int) -> int | None:
         """Return the highest id up to one."""

@@ -12,7 +12,7 @@ from monitor.model.positions import LedgerPosition, Position
 def cursor_news(
     before: Position | None, after: Position | None
 ) -> Iterator[ServerEvent]:
-    """Yield what is new: counting that began anew, late rows, no windows, a column that cannot serve."""
+    """Yield what is new: counting that began anew, late rows, gaps, no windows, a column that cannot serve."""
     changes: list[tuple[ServerEvent, bool]] = []
     if isinstance(after, CursorPosition):
         nothing = CursorPosition("", 0, 0)
@@ -40,11 +40,13 @@ def _changes(
         "warning",
         {"late_rows": now.late_rows - was.late_rows},
     )
+    dropped = ServerEvent("cursor.dropped", "warning", {"gaps": now.dropped_last})
     delayed = ServerEvent("cursor.delayed", "warning", {"unread_ids": now.unread_ids})
     reached = ServerEvent("cursor.reached", "info", {})
     return [
         (restarted, now.restarts > was.restarts),
         (corrected, now.late_rows > was.late_rows),
+        (dropped, now.dropped_last > 0 == was.dropped_last),
         (delayed, now.unread_ids > 0 == was.unread_ids),
         (reached, was.unread_ids > 0 == now.unread_ids),
         *_fitness_changes(_unfit(was), _unfit(now)),

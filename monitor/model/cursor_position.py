@@ -29,11 +29,30 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Ids that no row had when their range was counted: first to last, both included."""
+    """Ids that no row had when their range was counted: first to last, both included.
+
+    With a step one id in so many is not among them, since it had a row: first + step - 1, and so on.
+    """
 
     first: int
     last: int
     counted_at: datetime
+    newer_than: float | None = None
+    """Only rows of a later time are to be counted, in Unix seconds: others were, before the table began anew."""
+    step: int = 0
+
+    @property
+    def width(self) -> int:
+        """Return how many ids there are from its begin to the next one that it goes on at, behind a row."""
+        return self.step or self.last - self.first + 2
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Up to which id a table was counted before it ended below that; a row of a later time is new."""
+
+    until: int
+    newest_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +103,12 @@ class CursorPosition:
     """The highest value of the column that is counted."""
     until_at: datetime | None = None
     """When `until` was the highest one that there was."""
+    newest_seconds: float | None = None
+    """The latest time of a row that was counted, by the server's clock; None where rows have no time."""
+    passed: tuple[Passed, ...] = ()
+    """What was counted above `until` before the table began anew, lowest ids first: the latest times."""
+    passed_gaps: tuple[Gap, ...] = ()
+    """What was not counted of that."""
     memory: CursorMemory | None = None
     kept_at: datetime | None = None
     """When the memory was last written to the state; after a restart what came since is read again."""
@@ -102,6 +127,10 @@ class CursorPosition:
     labels: tuple[Labels, ...] = ()
     """Every label set that a row had, so that their number has an end."""
     late_rows: int = 0
+    dropped_gaps: int = 0
+    """How many gaps were not kept until they were old enough, since they were too many."""
+    dropped_last: int = 0
+    """How many of them in the last run."""
     restarts: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
     """How many rows were left out of something, by kind."""

@@ -114,6 +114,7 @@ class CursorFact(StrEnum):
     """What a cursor knows of itself, as the value of a metric."""
 
     LATE_ROWS = "late_rows"
+    DROPPED_GAPS = "dropped_gaps"
     LEFT_OUT = "left_out"
     RESTARTS = "restarts"
     BEHIND_SECONDS = "behind_seconds"

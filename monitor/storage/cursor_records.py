@@ -14,10 +14,12 @@ from monitor.model.cursor_position import (
     CursorPosition,
     Gap,
     Mark,
+    Passed,
     SeriesKey,
     WindowRead,
 )
 from monitor.model.settings import Labels
+from monitor.storage.gap_records import gaps_to_text, text_to_gaps
 from monitor.storage.serialization import instant_to_text, text_to_instant
 
 _SeriesValues: TypeAlias = Iterable[tuple[SeriesKey, float]]
@@ -40,11 +42,15 @@ def cursor_to_record(position: CursorPosition) -> dict[str, Any]:
         "marks": [
             [instant_to_text(mark.seen_at), mark.highest] for mark in position.marks
         ],
-        "gaps": [
-            [gap.first, gap.last, instant_to_text(gap.counted_at)]
-            for gap in position.gaps
-        ],
+        # Where versions before this one look for them.
+        "gaps": [],
+        "packed_gaps": gaps_to_text(position.gaps),
+        "dropped_gaps": [position.dropped_gaps, position.dropped_last],
+        "newest_seconds": position.newest_seconds,
     }
+    if position.passed:
+        record["passed"] = [[one.until, one.newest_seconds] for one in position.passed]
+        record["passed_gaps"] = gaps_to_text(position.passed_gaps)
     windows = position.windows
     if windows is not None:
         values = _write_values(windows.values)
@@ -58,6 +64,7 @@ def record_to_cursor(
 ) -> CursorPosition:
     """Return the position that `cursor_to_record` was given; ValueError, TypeError or KeyError where it is none."""
     until_at, windows = record["until_at"], record.get("windows")
+    dropped_gaps, dropped_last = record.get("dropped_gaps", (0, 0))
     return CursorPosition(
         of,
         serial,
@@ -75,9 +82,12 @@ def record_to_cursor(
         marks=tuple(
             Mark(text_to_instant(at), highest) for at, highest in record["marks"]
         ),
-        gaps=tuple(
-            Gap(first, last, text_to_instant(at)) for first, last, at in record["gaps"]
-        ),
+        gaps=_read_gaps(record),
+        dropped_gaps=dropped_gaps,
+        dropped_last=dropped_last,
+        newest_seconds=record.get("newest_seconds"),
+        passed=tuple(Passed(*one) for one in record.get("passed", ())),
+        passed_gaps=text_to_gaps(record.get("passed_gaps", "")),
         windows=None if windows is None else _read_windows(*windows),
     )
 
@@ -157,6 +167,14 @@ def _read_values(records: Iterable[Any]) -> list[tuple[SeriesKey, float]]:
 
 def _read_windows(reason: str, read_at: str, values: Iterable[Any]) -> WindowRead:
     return WindowRead(reason, text_to_instant(read_at), tuple(_read_values(values)))
+
+
+def _read_gaps(record: Mapping[str, Any]) -> tuple[Gap, ...]:
+    """Return the gaps of a position, which versions before this one wrote one by one."""
+    written = tuple(
+        Gap(first, last, text_to_instant(at)) for first, last, at in record["gaps"]
+    )
+    return written + text_to_gaps(record.get("packed_gaps", ""))
 
 
 def _write_minutes(minutes: Mapping[int, float]) -> list[Any]:

@@ -64,7 +64,7 @@ def test_an_id_has_a_row_or_is_in_exactly_one_gap(
     ids: set[int], since: int, until: int
 ) -> None:
     within = sorted(one for one in ids if since < one <= until)
-    gaps = gaps_between(within, since, until, NOW)
+    gaps = tuple(gaps_between(within, since, until, NOW))
     absent = [one for gap in gaps for one in range(gap.first, gap.last + 1)]
     assert sorted([*within, *absent]) == list(range(since + 1, until + 1))
 
@@ -73,7 +73,7 @@ def test_an_id_has_a_row_or_is_in_exactly_one_gap(
 def test_the_gaps_with_late_rows_are_those_that_have_one(
     ids: set[int], late: set[int]
 ) -> None:
-    gaps = gaps_between(sorted(ids), 0, 60, NOW)
+    gaps = tuple(gaps_between(sorted(ids), 0, 60, NOW))
     found = list(gaps_with(late, gaps))
     assert found == [
         gap for gap in gaps if any(gap.first <= one <= gap.last for one in late)

@@ -46,6 +46,14 @@ def test_windows_that_are_left_out_are_news_once_and_that_they_are_back() -> Non
     assert events(left_out, _COUNTED) == ["cursor.reached"]
 
 
+def test_gaps_that_are_not_kept_are_news_when_that_begins() -> None:
+    crowded = replace(_COUNTED, dropped_gaps=40, dropped_last=40)
+    (dropped,) = cursor_news(_COUNTED, crowded)
+    assert (dropped.event, dropped.fields) == ("cursor.dropped", {"gaps": 40})
+    assert events(crowded, replace(crowded, dropped_gaps=60, dropped_last=20)) == []
+    assert events(crowded, replace(crowded, dropped_last=0)) == []
+
+
 def test_a_column_by_which_a_ledger_cannot_read_is_news() -> None:
     fit = LedgerPosition("ledger t.id", 1, LedgerMemory(datetime.now(UTC)))
     unfit = replace(fit, unfit="t.id is not unique")

@@ -120,6 +120,7 @@ _METRICS = {
     "token_usage_judged_recent_rows": (),
     "token_usage_history_emptied": (),
     "token_usage_late_rows_total": (),
+    "token_usage_dropped_gaps_total": (),
     "token_usage_left_out_rows_total": ("kind",),
     "token_usage_restarts_total": (),
     "token_usage_behind_seconds": (),

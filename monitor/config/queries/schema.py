@@ -150,6 +150,7 @@ class MetricSchema(MetricOfTypeSchema):
     of_cursor: (
         Literal[
             "late_rows",
+            "dropped_gaps",
             "left_out",
             "restarts",
             "behind_seconds",
