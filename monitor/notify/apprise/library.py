@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 from monitor import __version__
 from monitor.model.errors import DeliveryError
 from monitor.notify.apprise.conversation import Conversation
-from monitor.notify.apprise.message import Room, ServiceMessage
+from monitor.notify.apprise.message import MessageRoom, ServiceMessage
 
 _UNDER_WAY: ContextVar[Conversation | None] = ContextVar("delivery", default=None)
 
@@ -63,12 +63,14 @@ class AppriseService:
         self._library.add(self._plugin)
 
     @property
-    def room(self) -> Room:
+    def room(self) -> MessageRoom:
         """Return how long title and text may be."""
         body = int(self._plugin.body_maxlen)
         # As HTML a text is longer than it was.
         is_html = self._plugin.notify_format == apprise.NotifyFormat.HTML
-        return Room(int(self._plugin.title_maxlen), body // 2 if is_html else body)
+        return MessageRoom(
+            int(self._plugin.title_maxlen), body // 2 if is_html else body
+        )
 
     @property
     def _body_format(self) -> apprise.NotifyFormat:

@@ -31,7 +31,7 @@ _RESOLVED_TYPE: Final = "success"
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class MessageRoom:
     """How many characters a service takes; without any for a title this is the first line of the text."""
 
     title: int
@@ -48,7 +48,7 @@ class ServiceMessage:
 
 
 def message_of(
-    notification: Notification, room: Room, external_url: str
+    notification: Notification, room: MessageRoom, external_url: str
 ) -> ServiceMessage:
     """Write the message, within the room that there is."""
     allowed = min(room.title, _MAX_TITLE) if room.title > 0 else _MAX_TITLE

@@ -18,7 +18,7 @@ from monitor.config.toml.document import read_document
 from monitor.config.toml.problems import Problems
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.settings import Severity
-from monitor.notify.apprise.message import Room, message_of
+from monitor.notify.apprise.message import MessageRoom, message_of
 from monitor.notify.apprise.settings import read_apprise
 from monitor.telemetry.log import configure
 from tests.notify.apprise.services import STUBS, AppriseStub
@@ -54,12 +54,14 @@ ROCKET = STUBS["Rocket.Chat"]
 def test_the_worst_that_fires_says_how_bad_it_is(
     alerts: tuple[Alert, ...], type_: str
 ) -> None:
-    made = message_of(notification("r", *alerts), Room(250, 1000), PAGE)
+    made = message_of(notification("r", *alerts), MessageRoom(250, 1000), PAGE)
     assert made.type == type_
 
 
-@pytest.mark.parametrize("room", [Room(250, 1024), Room(60, 400), Room(0, 300)])
-def test_a_message_keeps_to_the_room_that_there_is(room: Room) -> None:
+@pytest.mark.parametrize(
+    "room", [MessageRoom(250, 1024), MessageRoom(60, 400), MessageRoom(0, 300)]
+)
+def test_a_message_keeps_to_the_room_that_there_is(room: MessageRoom) -> None:
     texts = (("description", "жы " * 9000), ("summary", "@all 💥" * 999))
     for count in (1, 2, 10, 40):
         one = notification("r", *[alert(annotations=texts)] * count)
