@@ -64,7 +64,9 @@ def _section(found: Mapping[str, Any]) -> Iterable[str]:
     yield from _summary(lines, found["healthy"])
     if "note" in found:
         yield from (str(found["note"]), "")
-    yield from _table(lines)
+    for seed in dict.fromkeys(one.seed for one in lines):
+        yield from (f"### Seed {seed}", "")
+        yield from _table([one for one in lines if one.seed == seed])
 
 
 _INTRODUCTION = (
@@ -104,13 +106,13 @@ def _summary(
 
 
 def _table(lines: Sequence[Judged]) -> Iterable[str]:
-    yield "| kind | size | seed | verdict | first page | minutes | pages | false resolves |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| kind | size | verdict | first page | minutes | pages | false resolves |"
+    yield "|---|---|---|---|---|---|---|"
     for one in lines:
         first = one.first.partition("}")[0] + "}" if one.first else ""
         minutes = "" if one.minutes is None else f"{one.minutes:g}"
         yield (
-            f"| {one.kind} | {one.size:g} | {one.seed} | {one.verdict} | {_code(first)}"
+            f"| {one.kind} | {one.size:g} | {one.verdict} | {_code(first)}"
             f" | {minutes} | {one.pages} | {len(one.false_resolves)} |"
         )
     yield ""
