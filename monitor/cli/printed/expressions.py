@@ -171,12 +171,15 @@ class SharedRule:
         """Return the metric that the rule judges, or one that Prometheus has in its place."""
         by_name = {metric.name: metric for metric in self.query.metrics}
         metric = by_name[self.rule.metric]
-        if self.query.schema is None:
+        if self.query.schema is None or metric.exported:
             return metric
-        # What is found missing is exported column by column; a whole table is all of its columns.
+        # What is found missing is exported column by column, by the first metric that has their labels; a whole
+        # table is all of its columns.
         of_column = (self.query.schema.table, self.query.schema.column)
-        by_labels = {other.label_names: other for other in self.query.exported_metrics}
-        return metric if metric.exported else by_labels.get(of_column, metric)
+        for other in self.query.exported_metrics:
+            if other.label_names == of_column:
+                return other
+        return metric
 
 
 def uses_by_query(jobs: Iterable[Job]) -> Mapping[str, list[SharedRule]]:
