@@ -144,12 +144,28 @@ def fired(daemon: Daemon) -> set[str]:
     return {one["alertname"] for one in daemon.seen("alert.fired")}
 
 
+READING_FORWARD = (
+    "history_invalid",
+    "ledger",
+    "recent_usage",
+    "usage_by_plan",
+    "usage_by_user",
+    "usage_without_subscription",
+)
+
+
 def checked(place: Hosted, folder: Path) -> tuple[int, Any]:
-    """Run every query once; gives the exit code and what was found, without times and the server's name."""
+    """Run every query once; gives the exit code and what was found, without times and the server's name.
+
+    How many rows a query with a cursor reads in the time of a run is the machine's.
+    """
     done = run_command(
         "check", "--format", "json", "--config", str(place.config(folder))
     )
     document = json.loads(done.stdout)
+    for one in document["checks"]:
+        if one["query"] in READING_FORWARD:
+            one["message"] = re.sub(r"^[0-9]+ rows?", "rows", one["message"])
     return done.returncode, without_times(document)
 
 
