@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
 from monitor.model.alerts import Notification
@@ -14,7 +15,7 @@ from monitor.model.errors import DeliveryError
 from monitor.notify.answers import AnswerRules
 from monitor.notify.context import SenderContext
 from monitor.notify.http_client import HttpClient
-from monitor.notify.progress import Progress, StepRefusal, Steps
+from monitor.notify.progress import Progress, Step, StepRefusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,26 +101,18 @@ class PerAlertSender(PostingSender):
     def send(self, notification: Notification, now: datetime) -> None:
         """Make one attempt at all that was not taken yet, within the receiver's timeout."""
         deadline = time.monotonic() + self._timeout_seconds
-        steps = self._progress.of(notification.key)
-        done_before = len(steps.done)
+        refusals = self._progress.take(
+            notification.key, self._steps(notification, deadline, now)
+        )
+        self._raise_refusals(refusals, len(notification.alerts))
+
+    def _steps(
+        self, notification: Notification, deadline: float, now: datetime
+    ) -> Iterator[Step]:
         posts = zip(notification.alerts, self.posts(notification), strict=True)
         for position, (alert, post) in enumerate(posts):
-            step = f"{position} {alert.fingerprint}"
-            if step in steps.done:
-                continue
-            try:
-                self._post_in_time(post, deadline, now)
-            except DeliveryError as error:
-                if error.recoverable:
-                    if error.reason == "timeout" and len(steps.done) > done_before:
-                        # It takes them, they are only many: on with the rest.
-                        error.retry_after_seconds = 0.0
-                    raise
-                # One that is refused for good does not take the others with it.
-                steps.refused.append(StepRefusal.of(error))
-            steps.done.add(step)
-        self._progress.end(notification.key)
-        self._raise_refusals(steps, len(notification.alerts))
+            name = f"{position} {alert.fingerprint}"
+            yield name, partial(self._post_in_time, post, deadline, now)
 
     def _post_in_time(self, post: Post, deadline: float, now: datetime) -> None:
         seconds = deadline - time.monotonic()
@@ -128,10 +121,10 @@ class PerAlertSender(PostingSender):
             raise DeliveryError("timeout", message, recoverable=True)
         self._post(post, now, seconds)
 
-    def _raise_refusals(self, steps: Steps, posts: int) -> None:
+    def _raise_refusals(self, refusals: Sequence[StepRefusal], posts: int) -> None:
         """Raise one error for all that was refused for good: the first's words speak for all."""
-        if not steps.refused:
+        if not refusals:
             return
-        first = steps.refused[0]
-        message = f"{len(steps.refused)} of {posts} {self.noun}: {first.message}"
+        first = refusals[0]
+        message = f"{len(refusals)} of {posts} {self.noun}: {first.message}"
         raise DeliveryError(first.reason, message, recoverable=False)

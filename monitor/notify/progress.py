@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from monitor.model.errors import DeliveryError
+
+Step: TypeAlias = tuple[str, Callable[[], None]]
+"""A step's name, which is its own within a notification, and what takes it or raises DeliveryError."""
 
 # Of one receiver. What is forgotten is only made again, so any number will do that bounds the memory.
 _MAX_KEPT: Final = 1000
@@ -48,6 +52,30 @@ class Progress:
             # The oldest; it may have been given up long ago.
             del self._steps[next(iter(self._steps))]
         return steps
+
+    def take(self, key: str, steps: Iterable[Step]) -> Sequence[StepRefusal]:
+        """Take the steps of a notification that are not done yet; return what was refused for good.
+
+        Raises the DeliveryError of one that may succeed later: the next attempt goes on there.
+        """
+        known = self.of(key)
+        done_before = len(known.done)
+        for name, take in steps:
+            if name in known.done:
+                continue
+            try:
+                take()
+            except DeliveryError as error:
+                if error.recoverable:
+                    if error.reason == "timeout" and len(known.done) > done_before:
+                        # It takes them, they are only many: on with the rest.
+                        error.retry_after_seconds = 0.0
+                    raise
+                # One that is refused for good does not take the others with it.
+                known.refused.append(StepRefusal.of(error))
+            known.done.add(name)
+        self.end(key)
+        return known.refused
 
     def end(self, key: str) -> None:
         """Forget a notification that needs no other attempt."""

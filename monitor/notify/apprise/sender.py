@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +22,7 @@ from monitor.notify.apprise.settings import AppriseSettings
 from monitor.notify.context import SenderContext
 from monitor.notify.deadline_socket import DeadlineSocket
 from monitor.notify.encoding import digest
-from monitor.notify.progress import Progress, StepRefusal
+from monitor.notify.progress import Progress, Step
 
 if TYPE_CHECKING:
     from monitor.notify.apprise.library import AppriseService
@@ -65,26 +66,11 @@ class AppriseSender:
 
         lead_library()
         deadline = time.monotonic() + self._seconds
-        steps = self._progress.of(notification.key)
-        done_before = len(steps.done)
-        for position, (name, part) in enumerate(_parts(notification, address)):
-            step = f"{position} {name}"
-            if step in steps.done:
-                continue
-            try:
-                self._send_one(part, address.replace(ALERT, name), deadline, now)
-            except DeliveryError as error:
-                if error.recoverable:
-                    if error.reason == "timeout" and len(steps.done) > done_before:
-                        # It takes them, they are only many: on with the rest.
-                        error.retry_after_seconds = 0.0
-                    raise
-                # One that is refused for good does not take the others with it.
-                steps.refused.append(StepRefusal.of(error))
-            steps.done.add(step)
-        self._progress.end(notification.key)
-        if steps.refused:
-            first = steps.refused[0]
+        refusals = self._progress.take(
+            notification.key, self._steps(notification, address, deadline, now)
+        )
+        if refusals:
+            first = refusals[0]
             raise DeliveryError(first.reason, first.message, recoverable=False)
 
     def abort(self) -> None:
@@ -94,6 +80,14 @@ class AppriseSender:
     def close(self) -> None:
         """Let the socket go; no connection outlasts an attempt."""
         self._socket.release()
+
+    def _steps(
+        self, notification: Notification, address: str, deadline: float, now: datetime
+    ) -> Iterator[Step]:
+        for position, (name, part) in enumerate(_parts(notification, address)):
+            named = address.replace(ALERT, name)
+            send = partial(self._send_one, part, named, deadline, now)
+            yield f"{position} {name}", send
 
     def _send_one(
         self, notification: Notification, address: str, deadline: float, now: datetime
