@@ -11,7 +11,7 @@ from math import inf
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from monitor.detection.ledger import FULL_AGAIN_TIMES, FULL_AGAIN_USERS, LOOP_REFILLS
+from monitor.detection.ledger import looping
 from monitor.detection.ledger_crowd import STORM_SECONDS
 from monitor.detection.ledger_told import (
     EVENTS_SECONDS,
@@ -30,7 +30,6 @@ from monitor.model.ledger import (
     DriftKind,
     LedgerMemory,
     LedgerSettings,
-    Refill,
     UserId,
 )
 from monitor.model.settings import Labels
@@ -48,7 +47,7 @@ def counted_since(
     way. What says how it is at the moment is left out.
     """
     if fact is LedgerFact.REFILLED_USERS:
-        return _refilled(memory, settings.loop.total_seconds())
+        return _refilled(memory, settings)
     since = _SINCE.get(fact)
     return {} if since is None else since(memory)
 
@@ -137,45 +136,20 @@ def _initializations(memory: LedgerMemory) -> _SinceByLabels:
     return _earliest([one.at for one in memory.refills if one.times])
 
 
-def _refilled(memory: LedgerMemory, loop_seconds: float) -> _SinceByLabels:
+def _refilled(memory: LedgerMemory, settings: LedgerSettings) -> _SinceByLabels:
     """Return the latest instant from which on the refills would be told, were there no others."""
     if not memory.looping:
         return {}
-    latest = _LastRefills(since=memory.looked_at - loop_seconds)
-    for refill in reversed(memory.refills):
-        latest.add(refill)
-        if latest.are_told():
-            return {(): refill.at}
-    return _earliest([one.at for one in memory.refills if one.user in memory.looping])
+    refills = memory.refills
 
+    def is_too_late(first: int) -> bool:
+        return not looping(refills[first:], memory.looked_at, settings)
 
-@dataclass(slots=True)
-class _LastRefills:
-    """The last refills, while earlier ones are added one by one."""
-
-    since: float
-    """From when on several of one user are a loop."""
-    times: Counter[UserId] = field(default_factory=Counter)
-    full_again: Counter[UserId] = field(default_factory=Counter)
-    looping: set[UserId] = field(default_factory=set)
-    often_full_again: set[UserId] = field(default_factory=set)
-
-    def add(self, refill: Refill) -> None:
-        """Add a refill that is older than the others."""
-        user = refill.user
-        if refill.at > self.since:
-            self.times[user] += max(1, refill.times)
-        if not refill.times:
-            self.full_again[user] += 1
-        if self.times[user] >= LOOP_REFILLS:
-            self.looping.add(user)
-        if self.full_again[user] >= FULL_AGAIN_TIMES:
-            self.often_full_again.add(user)
-
-    def are_told(self) -> bool:
-        """Return whether these would be told, were there no others."""
-        are_several = len(self.often_full_again) >= FULL_AGAIN_USERS
-        return are_several or bool(self.looping)
+    # Of these it is False first, and then True.
+    too_late = bisect_right(range(len(refills)), 0, key=is_too_late)
+    if too_late:
+        return {(): refills[too_late - 1].at}
+    return _earliest([one.at for one in refills if one.user in memory.looping])
 
 
 def _storm(memory: LedgerMemory) -> _SinceByLabels:
