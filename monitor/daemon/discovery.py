@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -13,13 +12,13 @@ from monitor.config.contract_reading import keep_contract
 from monitor.config.source_files import mark_of
 from monitor.config.target_lists import HTTP_SD, marks_of
 from monitor.daemon.http_lists import HttpLists
+from monitor.daemon.ticker import Ticker
 from monitor.model.alerts import Delivery
 from monitor.model.contract import ContractFiles
 from monitor.model.discovery import FileMark, HttpSdSettings, TargetsFiles
 from monitor.model.settings import Config
 from monitor.notify.attempt import attempt
 from monitor.timing.clock import Clock
-from monitor.timing.deadlines import report_handled
 
 _LOOK_SECONDS: Final = 2.0
 """How often files are looked at; one that has changed is taken when it looks the same twice."""
@@ -74,34 +73,27 @@ class Discovery:
         self._config: Config | None = None
         self._asked: HttpSdSettings | None = None
         self._ask_at_seconds = 0.0
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="discovery", daemon=True)
+        self._ticker = Ticker(
+            clock, self._look, name="discovery", every_seconds=_LOOK_SECONDS
+        )
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        self._ticker.start()
 
     def stop(self) -> None:
         """Look no more; returns at once."""
-        self._stopping.set()
+        self._ticker.stop()
 
     def apply(self, config: Config) -> None:
         """Look from now on by this configuration, which is in force."""
         self._lists.accept(config.http_sd)
         self._config = config
 
-    def _run(self) -> None:
-        while not self._stopping.wait(_LOOK_SECONDS):
-            config = self._config
-            if config is None:
-                continue
-            try:
-                self._look(config)
-            # what a bug costs is one look: nothing else would make the next ones
-            except Exception:  # noqa: BLE001
-                report_handled()
-
-    def _look(self, config: Config) -> None:
+    def _look(self, _now: datetime) -> None:
+        config = self._config
+        if config is None:
+            return
         self._look_at_files(config.targets_files)
         if config.contract is not None:
             self._look_at_sources(config.contract, config.state.directory)

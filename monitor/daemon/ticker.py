@@ -1,4 +1,4 @@
-"""Tick each second, and find by the gaps since when the process is awake; drives what nothing else wakes."""
+"""Tick each second or so, and find by the gaps since when the process is awake; drives what nothing else wakes."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ class Ticker:
         on_tick: Callable[[datetime], None],
         *,
         name: str = "ticker",
+        every_seconds: float = _TICK_SECONDS,
     ) -> None:
         self._clock = clock
+        self._every_seconds = every_seconds
         self._on_tick = on_tick
         self._ticked_at = self._awake_since = clock.now()
         self._ticked_seconds = self._done_seconds = time.monotonic()
@@ -55,7 +57,7 @@ class Ticker:
         return loop, now if has_jumped else self._awake_since
 
     def _run(self) -> None:
-        while not self._stopping.wait(_TICK_SECONDS):
+        while not self._stopping.wait(self._every_seconds):
             now = self._clock.now()
             if abs(now - self._ticked_at) > SLEPT:
                 self._awake_since = now
