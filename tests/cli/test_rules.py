@@ -229,6 +229,14 @@ def test_every_shipped_rule_is_printed_or_says_why_it_is_not(tmp_path: Path) -> 
     assert alerts | left_out == shipped
 
 
+def test_a_missing_column_is_printed_by_what_is_missing_whatever_else_has_its_labels(
+    tmp_path: Path,
+) -> None:
+    text = printed(Folder(tmp_path), shipped="true")
+    _, _, rule = text.partition("- alert: TokenColumnMissing\n")
+    assert rule.lstrip().startswith("expr: |-\n        token_schema_column_missing > 0")
+
+
 def test_an_objective_is_printed_as_burn_rates_with_recording_rules(
     tmp_path: Path,
 ) -> None:
