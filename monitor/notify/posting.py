@@ -15,7 +15,7 @@ from monitor.model.errors import DeliveryError
 from monitor.notify.answers import AnswerRules
 from monitor.notify.context import SenderContext
 from monitor.notify.http_client import HttpClient
-from monitor.notify.progress import Progress, Step, StepRefusal
+from monitor.notify.progress import DeliveryStep, Progress, StepRefusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class PerAlertSender(PostingSender):
 
     def _steps(
         self, notification: Notification, deadline: float, now: datetime
-    ) -> Iterator[Step]:
+    ) -> Iterator[DeliveryStep]:
         posts = zip(notification.alerts, self.posts(notification), strict=True)
         for position, (alert, post) in enumerate(posts):
             name = f"{position} {alert.fingerprint}"

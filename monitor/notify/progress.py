@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from monitor.model.errors import DeliveryError
 
-Step: TypeAlias = tuple[str, Callable[[], None]]
+DeliveryStep: TypeAlias = tuple[str, Callable[[], None]]
 """A step's name, which is its own within a notification, and what takes it or raises DeliveryError."""
 
 # Of one receiver. What is forgotten is only made again, so any number will do that bounds the memory.
@@ -53,7 +53,7 @@ class Progress:
             del self._steps[next(iter(self._steps))]
         return steps
 
-    def take(self, key: str, steps: Iterable[Step]) -> Sequence[StepRefusal]:
+    def take(self, key: str, steps: Iterable[DeliveryStep]) -> Sequence[StepRefusal]:
         """Take the steps of a notification that are not done yet; return what was refused for good.
 
         Raises the DeliveryError of one that may succeed later: the next attempt goes on there.

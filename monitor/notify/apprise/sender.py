@@ -22,7 +22,7 @@ from monitor.notify.apprise.settings import AppriseSettings
 from monitor.notify.context import SenderContext
 from monitor.notify.deadline_socket import DeadlineSocket
 from monitor.notify.encoding import digest
-from monitor.notify.progress import Progress, Step
+from monitor.notify.progress import DeliveryStep, Progress
 
 if TYPE_CHECKING:
     from monitor.notify.apprise.library import AppriseService
@@ -83,7 +83,7 @@ class AppriseSender:
 
     def _steps(
         self, notification: Notification, address: str, deadline: float, now: datetime
-    ) -> Iterator[Step]:
+    ) -> Iterator[DeliveryStep]:
         for position, (name, part) in enumerate(_parts(notification, address)):
             named = address.replace(ALERT, name)
             send = partial(self._send_one, part, named, deadline, now)
