@@ -61,7 +61,7 @@ def test_rows_samples_and_what_the_rules_say_are_shown(
         "rules, now and without their `for`:\n"
         "RULE                           SEVERITY  FINDS  WHERE\n"
         'TokenBalancesUninitialized     critical      1  {balance="null",plan="pro"} 1\n'
-        "TokenBalancesNeverInitialized  warning       -  needs the daemon, which remembers\n"
+        "TokenBalancesNeverInitialized  info          -  needs the daemon, which remembers\n"
         "TokenSubscribersBlocked        critical      0  -\n"
         "TokenBalancesNegative          warning       0  -\n"
         "TokenBalancesLow               warning       -  needs the daemon, which remembers"

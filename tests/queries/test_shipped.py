@@ -29,7 +29,7 @@ _RULES = {
     "TokenColumnMismatch": "warning",
     "TokenContractBroken": "critical",
     "TokenBalancesUninitialized": "critical",
-    "TokenBalancesNeverInitialized": "warning",
+    "TokenBalancesNeverInitialized": "info",
     "TokenSubscribersBlocked": "critical",
     "TokenBalancesNegative": "warning",
     "TokenBalancesLow": "warning",
