@@ -6,7 +6,7 @@ alerts has its alerts held and is named in `Changes.failed`; the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
@@ -26,7 +26,7 @@ from monitor.alerting.inputs import (
     of_result,
     of_target,
 )
-from monitor.alerting.quiet import quiet_of
+from monitor.alerting.quiet import Quiet, quiet_after_run, quiet_of
 from monitor.alerting.root_alerts import root_of
 from monitor.alerting.rule_input import BoundRule, RuleInput
 from monitor.alerting.scopes import Scopes
@@ -54,7 +54,7 @@ def after_result(facts: Facts, active: ActiveAlerts, result: Result) -> Changes:
     changes = Changes(active)
     name, at = result.job.target.name, result.scheduled_at
     # The target first: what is held is held under its alert.
-    _evaluate_target(facts, changes, name)
+    _evaluate_target(facts, changes, name, ran=result.job.query.name)
     _evaluate_all(facts, changes, of_result(facts, result), at)
     _evaluate_all(facts, changes, held_by_schema(facts, result), at)
     _evaluate_all(facts, changes, of_limits(facts, result.job, changes.left_out), at)
@@ -126,26 +126,46 @@ def after_reload(config: Config, active: ActiveAlerts, now: datetime) -> Changes
     return changes
 
 
-def _evaluate_target(facts: Facts, changes: Changes, name: str) -> None:
-    """Evaluate the rules about a target and its queries, unless it is as quiet as it was when that was last done."""
-    snapshot, rules = facts.snapshot, facts.own_rules
-    views = snapshot.views_of(name)
-    quiet = quiet_of(snapshot.targets[name], views, rules, facts.since)
+def _evaluate_target(facts: Facts, changes: Changes, name: str, ran: str = "") -> None:
+    """Evaluate the rules about a target and its queries, but those that would find nothing, as they did last.
+
+    `ran` is the query of which a run ended, where that is all that has happened since somebody looked.
+    """
+    rules, known = facts.own_rules, changes.before.quiet.get(name)
+    quiet = _quiet_now(facts, known, name, ran)
     if quiet is not None and changes.has_alerts_of(rules, name):
         quiet = None
-    known = changes.before.quiet.get(name)
-    if quiet is not None and quiet.is_known_by(known, facts.now):
-        changes.quiet[name] = quiet.following(known)
-        return
-    _evaluate_rules_of_target(facts, changes, name)
+    news = None if quiet is None else quiet.news_since(known, facts.now)
+    if quiet is not None and news is not None:
+        quiet = quiet.following(known)
+        if not news:
+            changes.quiet[name] = quiet
+            return
+    else:
+        _evaluate_all(facts, changes, of_target(facts, name), facts.now)
+    # After those about the target: these may speak for its queries.
+    _evaluate_rules_of_queries(facts, changes, name, news)
     has_alerts = changes.has_alerts_of(rules, name)
     changes.quiet[name] = None if has_alerts else quiet
 
 
-def _evaluate_rules_of_target(facts: Facts, changes: Changes, name: str) -> None:
-    """Evaluate the rules about a target, and then those about its queries: the first may speak for these."""
-    _evaluate_all(facts, changes, of_target(facts, name), facts.now)
-    for rule_input in of_queries(facts, name, changes.of):
+def _quiet_now(facts: Facts, known: Quiet | None, name: str, ran: str) -> Quiet | None:
+    """Return how quiet a target is now."""
+    snapshot, rules, since = facts.snapshot, facts.own_rules, facts.since
+    target = snapshot.targets[name]
+    if ran and known is not None:
+        view = snapshot.queries[name, ran]
+        quiet = quiet_after_run(known, target, view, rules, since)
+        if quiet is None or quiet.until > facts.now:
+            return quiet
+    return quiet_of(target, snapshot.views_of(name), rules, since)
+
+
+def _evaluate_rules_of_queries(
+    facts: Facts, changes: Changes, name: str, queries: Collection[str] | None = None
+) -> None:
+    """Evaluate the monitor's own rules about these queries of a target; by default about all of them."""
+    for rule_input in of_queries(facts, name, changes.of, queries):
         if rule_input.root:
             changes.explained[name, rule_input.scope.subject] = facts.now
         _evaluate(facts, changes, rule_input, facts.now)

@@ -5,7 +5,7 @@ Each function yields rule inputs in the order in which they are to be evaluated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
@@ -36,8 +36,9 @@ from monitor.alerting.self_status import SELF_CHECKS, SelfStatus
 from monitor.alerting.severity import with_worst_severity
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, Scope
+from monitor.model.deploys import NO_HOLD, DeployHold
 from monitor.model.results import Result, Sample, Success
-from monitor.model.settings import Config, Job, Rule, Scalar
+from monitor.model.settings import Config, Job, Rule
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -79,9 +80,8 @@ def of_result(facts: Facts, result: Result) -> Iterator[RuleInput]:
         judged = None
         if success is not None and has_columns and success.is_judged_for(rule):
             judged = success.as_seen_by(rule)
-        rule_input = _of_rule(facts, rule, result.job, judged)
         deploy = hold_of(facts.config, facts.snapshot, rule, result)
-        yield replace(rule_input, bound=replace(rule_input.bound, deploy=deploy))
+        yield _of_rule(facts, rule, result.job, judged, deploy)
 
 
 def held_by_schema(facts: Facts, result: Result) -> Iterator[RuleInput]:
@@ -146,10 +146,15 @@ def _access_denied(facts: Facts, rule: Rule, name: str) -> RuleInput:
     return replace(found, success=replace(found.success, silent=unheard(views)))
 
 
-def of_queries(facts: Facts, name: str, alerts_of: AlertsOf) -> Iterator[RuleInput]:
+def of_queries(
+    facts: Facts,
+    name: str,
+    alerts_of: AlertsOf,
+    queries: Collection[str] | None = None,
+) -> Iterator[RuleInput]:
     """Yield the monitor's own rules about the queries of a target, after those about the target itself.
 
-    `alerts_of` returns the alerts of a scope as those left them.
+    `alerts_of` returns the alerts of a scope as those left them. `queries`: only of these, by their names.
     """
     rules, target = facts.own_rules, facts.snapshot.targets[name]
     views = facts.snapshot.views_of(name)
@@ -159,6 +164,8 @@ def of_queries(facts: Facts, name: str, alerts_of: AlertsOf) -> Iterator[RuleInp
     together = sessions_together(views)
     for view in views:
         query, left_unevaluated = view.job.query.name, view.job.query.rules
+        if queries is not None and query not in queries:
+            continue
         first, *others = together.get(query, (query,))
         speaker = speaker_beside(facts.snapshot.queries[name, first], view, known)
         if QUERY_FAILING in rules:
@@ -196,11 +203,23 @@ def of_monitor(facts: Facts, status: SelfStatus) -> Iterator[RuleInput]:
             yield RuleInput(bound, _success(samples))
 
 
-def _of_rule(facts: Facts, rule: Rule, job: Job, success: Success | None) -> RuleInput:
-    scope, labels = Scope(rule.name, *job.key), job.target.labels
-    bound = _bound(facts, rule, scope, labels, job.query.parameters)
+def _of_rule(
+    facts: Facts,
+    rule: Rule,
+    job: Job,
+    success: Success | None,
+    deploy: DeployHold = NO_HOLD,
+) -> RuleInput:
     counts = counts_in(rule.population, facts.snapshot.samples_on(job.target.name))
-    bound = replace(bound, counts=counts)
+    bound = BoundRule(
+        rule,
+        Scope(rule.name, *job.key),
+        job.target.labels,
+        job.query.parameters,
+        facts.config.runbook_base_for(rule.runbook),
+        counts=counts,
+        deploy=deploy,
+    )
     if counts.is_lacking:
         success = None
     needs = frozenset(job.query.needs) | frozenset(rule.needs)
@@ -224,10 +243,9 @@ def _bound(
     rule: Rule,
     scope: Scope,
     target_labels: Mapping[str, str] = _NOTHING,
-    parameters: Mapping[str, Scalar] = _NOTHING,
 ) -> BoundRule:
     base_url = facts.config.runbook_base_for(rule.runbook)
-    return BoundRule(rule, scope, target_labels, parameters, base_url)
+    return BoundRule(rule, scope, target_labels, runbook_base_url=base_url)
 
 
 def _success(samples: list[Sample] | None) -> Success | None:

@@ -43,9 +43,14 @@ class LoadAccount:
     stretch: int = 1
     """How many times their own intervals the queries that may wait have now."""
 
+    def stretch_of(self, job: Job) -> int:
+        """Return how many times its own interval a job of the target has, to keep all within their share."""
+        # Nearly always nothing is stretched, and it need not be asked what may wait.
+        return 1 if self.stretch == 1 or not job.query.may_wait else self.stretch
+
     def stretches_of(self, jobs: Iterable[Job]) -> dict[JobKey, int]:
-        """Return how many times its own interval each job of the target has, to keep all within their share."""
-        return {job.key: self.stretch if job.query.may_wait else 1 for job in jobs}
+        """Return that of some jobs of the target, by their keys."""
+        return {job.key: self.stretch_of(job) for job in jobs}
 
     def spent_seconds(self, now: datetime) -> float:
         """Return how long statements ran within the window that ends now, in seconds."""

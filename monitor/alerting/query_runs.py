@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
@@ -30,23 +30,23 @@ def views_after(
     views: Iterable[QueryView],
     result: Result,
     target: TargetView,
-    stretches: Mapping[JobKey, int],
     next_run_at: datetime | None,
 ) -> dict[JobKey, QueryView]:
     """Return those views of a target's queries that a run changes, by the keys of their jobs.
 
-    `views` are all of the target; `target` is what is known of it after the run, `stretches` how many times its
-    own interval each of its jobs has then. The job that ran runs next at `next_run_at`.
+    `views` are all of the target; `target` is what is known of it after the run, and with it how far intervals are
+    stretched. The job that ran runs next at `next_run_at`.
     """
     changed: dict[JobKey, QueryView] = {}
+    was_lost = target.was_lost_by(result)
     for view in views:
-        key = view.job.key
+        key, stretch = view.job.key, target.load.stretch_of(view.job)
         if key == result.job.key:
-            planned = replace(view, next_run_at=next_run_at, stretch=stretches[key])
+            planned = replace(view, next_run_at=next_run_at, stretch=stretch)
             changed[key] = _after_own(planned, result)
             continue
-        other = _lost_with_target(view, result) if target.was_lost_by(result) else view
-        other = _slowed(other, stretches[key])
+        other = _lost_with_target(view, result) if was_lost else view
+        other = _slowed(other, stretch)
         if other is not view:
             changed[key] = other
     return changed

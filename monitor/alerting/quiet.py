@@ -38,8 +38,12 @@ class Quiet:
     """A target whose own rules find nothing, and their alerts are none."""
 
     basis: Basis
+    ran: frozenset[str]
+    """The queries of which a run has ended: their rules have something to go by."""
+    until_of: Mapping[str, datetime]
+    """By query: from when on somebody has to look at it again, though no result of it comes."""
     until: datetime
-    """From then on somebody has to look again, though no result comes."""
+    """From then on somebody has to look at the target again, though no result comes."""
     evaluate_by: datetime
     """By then its rules are evaluated again, whatever is the same: what they find comes nearer by itself."""
     is_unmet: bool = False
@@ -49,18 +53,22 @@ class Quiet:
         """Return whether somebody has to look."""
         return min(self.until, self.evaluate_by) <= now
 
-    def is_known_by(self, known: Quiet | None, now: datetime) -> bool:
-        """Return whether its rules would find what they found when they were last evaluated: nothing."""
+    def news_since(self, known: Quiet | None, now: datetime) -> frozenset[str] | None:
+        """Return the queries whose rules may find what they did not when they were last evaluated; None: any rule.
+
+        All others would find what they found then: nothing.
+        """
         if self.is_unmet:
-            return True
-        if known is None:
-            return False
-        is_held = known.evaluate_by > now
-        return is_held and known.basis == self.basis
+            return frozenset()
+        if known is None or known.evaluate_by <= now or known.basis != self.basis:
+            return None
+        return self.ran - known.ran
 
     def following(self, known: Quiet | None) -> Quiet:
-        """Return it where its rules were not evaluated again."""
-        return self if known is None else replace(self, evaluate_by=known.evaluate_by)
+        """Return it where its rules were not all evaluated again."""
+        if known is None or known.evaluate_by == self.evaluate_by:
+            return self
+        return replace(self, evaluate_by=known.evaluate_by)
 
 
 def quiet_of(
@@ -70,23 +78,62 @@ def quiet_of(
 
     That no alert of these rules is active is not asked here.
     """
-    now = since.now
-    if _is_in_trouble(target, now) or _is_skewed(target, rules):
+    if _is_in_trouble(target, since.now) or _is_skewed(target, rules):
         return None
-    until = _next_proof(target, rules, now)
-    has_run: list[bool] = []
+    until_of: dict[str, datetime] = {}
+    ran: set[str] = set()
     for view in views:
-        silent_at = silent_after(view, since)
-        if not view.is_well or now > silent_at:
+        until = _quiet_until(view, since)
+        if until is None:
             return None
-        until = min(until, silent_at, view.unplanned_from)
-        has_run.append(view.outcome is not None)
+        until_of[view.job.query.name] = until
+        if view.outcome is not None:
+            ran.add(view.job.query.name)
+    return _quiet(target, rules, since.now, until_of, frozenset(ran))
+
+
+def quiet_after_run(
+    known: Quiet, target: TargetView, view: QueryView, rules: Rules, since: Since
+) -> Quiet | None:
+    """Return how quiet a target is after a run of one query, by what was known of the others; None as `quiet_of`.
+
+    What a run leaves of another query is quiet for as long as it was: what makes it less so, such as a loss of the
+    target, is of the target.
+    """
+    if _is_in_trouble(target, since.now) or _is_skewed(target, rules):
+        return None
+    until, query = _quiet_until(view, since), view.job.query.name
+    if until is None:
+        return None
+    until_of = {**known.until_of, query: until}
+    ran = known.ran if query in known.ran else known.ran | {query}
+    return _quiet(target, rules, since.now, until_of, ran)
+
+
+def _quiet(
+    target: TargetView,
+    rules: Rules,
+    now: datetime,
+    until_of: Mapping[str, datetime],
+    ran: frozenset[str],
+) -> Quiet:
+    proof_at = _next_proof(target, rules, now)
     return Quiet(
-        (*_basis(target, rules, now), tuple(has_run)),
-        until=until,
+        _basis(target, rules, now),
+        ran=ran,
+        until_of=until_of,
+        until=min([proof_at, *until_of.values()]),
         evaluate_by=_evaluate_by(target, rules, now),
-        is_unmet=target.up is None and True not in has_run,
+        is_unmet=target.up is None and not ran,
     )
+
+
+def _quiet_until(view: QueryView, since: Since) -> datetime | None:
+    """Return from when on somebody has to look at a query; None where that is now."""
+    silent_at = silent_after(view, since)
+    if not view.is_well or since.now > silent_at:
+        return None
+    return min(silent_at, view.unplanned_from)
 
 
 def _is_in_trouble(target: TargetView, now: datetime) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import chain
 
 from monitor.alerting.contact import TargetView, after_run
 from monitor.alerting.load import after_run_paid
@@ -173,8 +172,8 @@ class Snapshot:
 
     def samples_on(self, target: str) -> Iterator[Sample]:
         """Return the samples that the queries of a target last gave; looked up when they are asked for."""
-        views = self.views_of(target)
-        return chain.from_iterable(view.samples for view in views)
+        for view in self.views_of(target):
+            yield from view.samples
 
     def root_over(self, alert: Alert) -> Alert | None:
         """Return the alert under which this one is muted; None where it is muted under none."""
@@ -219,8 +218,7 @@ def with_run(
     jobs = [one.job for one in views]
     account = after_run_paid(target.load, result, jobs, target.target.load)
     target = replace(target, load=account)
-    stretches = account.stretches_of(jobs)
-    changed = views_after(views, result, target, stretches, next_run_at)
+    changed = views_after(views, result, target, next_run_at)
     return replace(
         snapshot,
         queries=updated(snapshot.queries, changed),

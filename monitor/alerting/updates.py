@@ -69,7 +69,9 @@ def updated(
         missing = after.blocking_columns(name, now)
         blocked = newly_blocked(after.views_of(name), missing, now)
     after = with_seen(snapshot, after, key)
-    result = replace(result, job=after.queries[key].job)
+    job = after.queries[key].job
+    if job is not result.job:
+        result = replace(result, job=job)
     return Update(result, snapshot, after, tuple(wanted), tuple(blocked))
 
 

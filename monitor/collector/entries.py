@@ -32,7 +32,6 @@ _COST = timedelta(milliseconds=5)
 _SCHEMA_COST = timedelta(milliseconds=4)
 """What a first run with its new connection takes of a slow core (20 ms), half as much again, and this for each of a
 target's jobs, of which one is about its schema."""
-_AFTER_SCHEMA = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +184,23 @@ class GridEntry(Entry):
             if looks.others < self._interval / 2:
                 delay += grid_offset(self.job.key, others)
             else:
-                # In its slot: one run in each interval from the start, and no second wave behind the first.
-                slot = next_slot(at.now, self._interval, self._offset)
-                after_schema = delay + grid_offset(self.job.key, _AFTER_SCHEMA)
-                delay = max(slot - at.now, min(after_schema, self._interval))
+                delay = self._delay_behind(delay, at)
         self.due_steady = at.steady + delay
+
+    def _delay_behind(self, schema_delay: timedelta, at: Moment) -> timedelta:
+        """Return how long a job of a large fleet waits for its first run, which is behind its target's schema.
+
+        That is in its slot: one run in each interval from the start, and no second wave behind the first. Those
+        whose slots are before the schema's turn are spread over the rest of the interval: all at once they would
+        be as many again as run in their slots, and each of them has a connection to open.
+        """
+        until_slot = next_slot(at.now, self._interval, self._offset) - at.now
+        if until_slot >= schema_delay:
+            return until_slot
+        left = self._interval - schema_delay
+        target, query = self.job.key
+        # By another hash than that of its slot.
+        return schema_delay + grid_offset((query, target), left)
 
     def expect_again(self, at: Moment) -> None:
         """Run in the next slot, but no later than without the step: that slot may be a whole interval away."""

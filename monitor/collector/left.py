@@ -41,6 +41,8 @@ def with_left(
         except QueryError as error:
             counts[alert.labels] = None
             errors.append(f"{alert.name}: {error.reason}: {error.message}")
+    if not left:
+        return findings
     success = replace(
         findings.success,
         left=left,

@@ -73,7 +73,9 @@ def read_rows(query: Query, session: Session, rows: Rows) -> RowsRead:
         if fault:
             raise SampleError(fault) from None
         raise
-    return RowsRead(with_lower_bounds(samples, lower_bounds), lower_bounds)
+    if lower_bounds:
+        samples = with_lower_bounds(samples, lower_bounds)
+    return RowsRead(samples, lower_bounds)
 
 
 def _with_schema(success: Success, schema: SchemaAnswer) -> Success:

@@ -83,7 +83,10 @@ class WorkerPool:
     ) -> tuple[TaskQueue, Task] | None:
         """Return what a thread that was called is to run, not before `look_at`; None where it is idle again."""
         while True:
-            time.sleep(max(0.0, look_at - time.monotonic()))
+            pause_seconds = look_at - time.monotonic()
+            if pause_seconds > 0:
+                # Not for nothing: also the shortest sleep lets go of the interpreter.
+                time.sleep(pause_seconds)
             with self.lock:
                 if not self._line:
                     self._rest(worker)

@@ -196,10 +196,11 @@ class Pipeline:
         judged = self._detectors.judge(facts, result, self._active, clock_shift)
         changes = after(facts, self._active, judged.result)
         run_key = f"{'/'.join(job.key)}@{result.finished_at.isoformat()}"
-        kept, left_out = replace(kept, memories=judged.due), judged.left_out
+        if judged.due:
+            kept = replace(kept, memories=judged.due)
         yield from self._finish(changes, now, run_key=run_key, kept=kept)
-        self._listener.on_series_left_out(job, left_out)
-        self._publish(with_series_left_out(self.snapshot, job.key, left_out))
+        self._listener.on_series_left_out(job, judged.left_out)
+        self._publish(with_series_left_out(self.snapshot, job.key, judged.left_out))
 
     def _take_tick(self, now: datetime) -> Commands:
         self._declarer.tick(now)

@@ -52,16 +52,18 @@ class DriverConnection(_PyMySQLConnection):
     _result: MySQLResult | None
 
     def expect_answer(self, *, seconds: float, max_bytes: int) -> None:
-        """Start counting an answer; `seconds` bounds each single read of it, not the whole.
+        """Start counting an answer; one read of it takes at most `seconds`, or as long as one before was allowed.
 
         A server that sends a byte now and then passes every such bound (measured: 39.5 s with a timeout of 1 s,
-        PyMySQL 1.2.4): the whole is bounded by whoever cuts the connection.
+        PyMySQL 1.2.4): the whole is bounded by an alarm that cuts the connection, always, and this one stands
+        behind it. So it only grows: each change of it is a call of the system, and lets go of the interpreter.
         """
         self.received_bytes = 0
         self._allowed_bytes = max_bytes
-        self._read_timeout = seconds
+        if self._read_timeout is None or self._read_timeout < seconds:
+            self._read_timeout = seconds
         # The same for what is sent: of two that differ the driver sets the socket's at each turn.
-        self._write_timeout = seconds
+        self._write_timeout = self._read_timeout
 
     def trust_transport(self) -> None:
         """Note that nobody can listen: MySQL wants the password as it is on a unix socket, not by RSA."""

@@ -251,7 +251,7 @@ class Session:
         rows = read_answer(connection.driver, sql, max_rows=limits.max_rows)
         warnings = read_warnings(connection, seconds=seconds)
         connection.in_order = True
-        return replace(rows, warnings=warnings)
+        return replace(rows, warnings=warnings) if warnings else rows
 
 
 def _state_limit(connection: Connection, timeout: timedelta) -> None:
