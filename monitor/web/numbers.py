@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from monitor.alerting.query_view import QueryView
+from monitor.model.alerts import Transition
 from monitor.model.results import Sample
 from monitor.model.settings import Labels
 from monitor.model.text_formats import people_number, span
 from monitor.model.trends import COST_METRIC, MINUTE, TargetTrends, TrendPoint
+from monitor.web.day_strip import DayStrip, Looks, day_strip, fired_on
 from monitor.web.plots import Plot, PlotSeries, plot_of
 from monitor.web.trend_plots import max_gap
 from monitor.web.verdict import Tone
@@ -78,8 +80,20 @@ class DayLines:
 
     trends: TargetTrends
     at: datetime
+    transitions: Sequence[Transition] = ()
+    """Of the target's alerts, the newest first."""
     drawn: dict[str, DrawnLine] = field(default_factory=dict)
     """By the titles of their tiles; two threads that draw the same one at once draw it alike."""
+
+    def strip(self, target: str, scene: Scene) -> DayStrip:
+        """Return how the target's day was, half hour by half hour."""
+        snapshot, looks = scene.snapshot, None
+        if self.trends.slots:
+            seen = [datetime.fromtimestamp(at, UTC) for at, _ in self.trends.rows]
+            gaps = [max_gap(view, MINUTE) for view in snapshot.views_of(target)]
+            looks = Looks(seen, min(gaps, default=_SLACK))
+        fired = fired_on(target, self.transitions, snapshot.alerts, scene.now)
+        return day_strip(fired, looks, scene.now)
 
     def line(
         self, title: str, metric: str, labels: Labels, gap: timedelta

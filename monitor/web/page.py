@@ -25,6 +25,7 @@ from monitor.web.alert_sections import (
     sections_of,
 )
 from monitor.web.banners import Banner, Troubles, banners_of, deploy_banners
+from monitor.web.day_strip import DayStrip
 from monitor.web.first_steps import FirstStep, first_steps
 from monitor.web.headline import KnownRule, headline
 from monitor.web.numbers import (
@@ -80,6 +81,8 @@ class Page:
     choices: tuple[Choices, ...]
     chosen: PageFilter
     search: TargetSearch
+    strip: DayStrip | None
+    """Of the only target that is shown."""
     targets: tuple[TargetRow, ...]
     targets_left_out: int
     queries: tuple[QueryRow, ...]
@@ -130,6 +133,7 @@ def page_of(
         choices=choices_of(chosen, alerts),
         chosen=chosen,
         search=target_search(chosen.target, scene.snapshot.targets),
+        strip=_strip_of(part, scene, day),
         targets=_target_rows(part, scene),
         targets_left_out=max(0, len(part.targets) - MAX_ROWS),
         queries=_query_rows(part, scene.now),
@@ -164,6 +168,12 @@ def _part_of(scene: Scene, chosen: PageFilter) -> _Part:
     shown = [view for name, view in targets.items() if name == chosen.target]
     on_it = [view for key, view in queries.items() if key[0] == chosen.target]
     return _Part(shown, on_it)
+
+
+def _strip_of(part: _Part, scene: Scene, day: DayLines | None) -> DayStrip | None:
+    if day is None or not part.names:
+        return None
+    return day.strip(part.names[0], scene)
 
 
 def _target_rows(part: _Part, scene: Scene) -> tuple[TargetRow, ...]:

@@ -80,7 +80,8 @@ class DetailPages:
             return self._missing(missing_named("target", "targets", name, known))
         own = [alert for alert in scene.snapshot.alerts if alert.scope.target == name]
         groups = active_groups(own, page_context(scene, self._config))
-        return self._page("target", target_page_of(view, scene, groups))
+        strip = self._day_of(name, scene).strip(name, scene)
+        return self._page("target", target_page_of(view, scene, groups, strip))
 
     def alert(self, request: Request, scene: Scene) -> Response:
         """Show an alert as it is, or as it was when it last changed."""
@@ -115,14 +116,19 @@ class DetailPages:
         names = [target] if target else list(scene.snapshot.targets)
         if len(names) != 1:
             return None
-        known = self._days.get(names[0])
+        return self._day_of(names[0], scene)
+
+    def _day_of(self, target: str, scene: Scene) -> DayLines:
+        known = self._days.get(target)
         if known is None or not timedelta(0) <= scene.now - known.at < _RENEWED_AFTER:
-            day = RANGES[0]
+            day, past = RANGES[0], self._views.past
             since = scene.now - day.length - timedelta(minutes=5)
-            trends = self._views.past.trends(names[0], day.span_seconds, since)
-            known = DayLines(trends, scene.now)
+            trends = past.trends(target, day.span_seconds, since)
+            wanted = HistoryFilter(target=target, since=since)
+            transitions = past.transitions(_MAX_INCIDENTS, wanted)
+            known = DayLines(trends, scene.now, transitions)
             # Of one target alone: whoever looks at many, one after the other, fills no memory.
-            self._days = {names[0]: known}
+            self._days = {target: known}
         return known
 
     def _source(self, request: Request, target: str, scene: Scene) -> PlotSource:

@@ -16,13 +16,15 @@ _NEARLY: Final = 0.999
 _HOURS: Final = timedelta(hours=4)
 _DAY: Final = timedelta(days=1)
 _WANTED = 4
+_FLAT = 1e-300
+"""What is less than that cannot be divided any more."""
 _MANY = 1000
 _UNITS: Final = ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k"))
 
 
 def number_ticks(low: float, high: float) -> list[float]:
     """Return round numbers that enclose a range, evenly spaced; also where the range is one number."""
-    if high <= low:
+    if high - low < _FLAT:
         # A line in the middle, of which it is seen that it is flat.
         room = max(abs(low) / 2, 1.0)
         low, high = low - room, high + room

@@ -13,6 +13,7 @@ from monitor.model.results import ClockOffset, Sample, Server
 from monitor.model.text_formats import span
 from monitor.model.wording import counted, utc_minute
 from monitor.web.alert_groups import AlertGroup
+from monitor.web.day_strip import DayStrip
 from monitor.web.samples_table import SampleTable, sample_tables
 from monitor.web.tables import QueryRow, TargetRow, query_row, target_row
 from monitor.web.verdict import Tone, worst_tone
@@ -47,6 +48,7 @@ class TargetPage:
     headline: str
     facts: tuple[Fact, ...]
     alerts: tuple[AlertGroup, ...]
+    strip: DayStrip
     queries: tuple[QueryRow, ...]
     left_out: int
     contracts: tuple[SchemaContract, ...]
@@ -55,9 +57,9 @@ class TargetPage:
 
 
 def target_page_of(
-    view: TargetView, scene: Scene, alerts: tuple[AlertGroup, ...]
+    view: TargetView, scene: Scene, alerts: tuple[AlertGroup, ...], strip: DayStrip
 ) -> TargetPage:
-    """Describe a target; `alerts` are those that are active on it, as the page shows them."""
+    """Describe a target; `alerts` are those that are active on it, as the page shows them, `strip` its last day."""
     row = target_row(view, scene.snapshot, scene.now)
     views = scene.snapshot.views_of(row.name)
     shown = scene.snapshot.shown_views_of(row.name)
@@ -71,6 +73,7 @@ def target_page_of(
         headline=_headline(row, alerts),
         facts=tuple(_facts(view, scene)),
         alerts=alerts,
+        strip=strip,
         queries=tuple(rows[:MAX_TARGET_QUERIES]),
         left_out=max(0, len(rows) - MAX_TARGET_QUERIES),
         contracts=tuple(_contracts(scene.snapshot.schemas_of(row.name))),

@@ -136,6 +136,14 @@
     event.preventDefault();
     refresh();
   });
+  // Instants are UTC, as in the log; whoever points at one sees it by the own clock too.
+  document.addEventListener("mouseover", (event) => {
+    const time = event.target.closest ? event.target.closest("time[datetime]") : null;
+    if (!time || time.dataset.local) return;
+    const local = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
+    time.title = [time.title, local].filter(Boolean).join(" · ");
+    time.dataset.local = "told";
+  });
   // A page in the background is renewed when it is looked at again.
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && new Date() - last >= EVERY) refresh();
