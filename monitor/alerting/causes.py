@@ -8,18 +8,18 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import assert_never
 
-from monitor.alerting.alert_names import (
-    ACCESS_DENIED,
-    CONNECTIONS_REFUSED,
-    REPLICA_LAGGING,
-    TARGET_DOWN,
-)
 from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.alerting.denials import denied_table
 from monitor.alerting.freshness import max_silence, run_ends_by
 from monitor.alerting.query_view import QueryView
 from monitor.model.alerts import Alert, Scope
 from monitor.model.errors import Reason
+from monitor.model.own_alerts import (
+    ACCESS_DENIED,
+    CONNECTIONS_REFUSED,
+    REPLICA_LAGGING,
+    TARGET_DOWN,
+)
 from monitor.model.results import Blocked, Failure
 from monitor.model.settings import JobKey, Labels, Rule
 

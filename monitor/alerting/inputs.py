@@ -11,12 +11,6 @@ from datetime import datetime
 from itertools import chain
 from types import MappingProxyType
 
-from monitor.alerting.alert_names import (
-    ACCESS_DENIED,
-    ALERTS_LIMITED,
-    QUERY_FAILING,
-    QUERY_STALE,
-)
 from monitor.alerting.blocking import lacked_by, shows_columns
 from monitor.alerting.causes import AlertsOf, Known, Since
 from monitor.alerting.denials import unheard
@@ -37,6 +31,12 @@ from monitor.alerting.severity import with_worst_severity
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, Scope
 from monitor.model.deploys import NO_HOLD, DeployHold
+from monitor.model.own_alerts import (
+    ACCESS_DENIED,
+    ALERTS_LIMITED,
+    QUERY_FAILING,
+    QUERY_STALE,
+)
 from monitor.model.results import Result, Sample, Success
 from monitor.model.settings import Config, Job, Rule
 

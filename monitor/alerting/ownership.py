@@ -13,7 +13,6 @@ from datetime import timedelta
 from enum import Enum, auto
 from typing import assert_never
 
-from monitor.alerting.alert_names import QUERY_FAILING
 from monitor.alerting.blocking import is_outdated
 from monitor.alerting.causes import Cause, Known, all_causes, cause_of
 from monitor.alerting.freshness import due_by
@@ -21,6 +20,7 @@ from monitor.alerting.query_view import QueryView
 from monitor.alerting.root_alerts import heard_root
 from monitor.alerting.snapshot import RERUN_GRACE
 from monitor.model.alerts import Alert
+from monitor.model.own_alerts import QUERY_FAILING
 
 
 class Voice(Enum):

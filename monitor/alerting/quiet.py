@@ -11,17 +11,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from monitor.alerting.alert_names import (
-    CERTIFICATE_EXPIRING,
-    CLOCK_SKEW,
-    CONNECTIONS_REFUSED,
-    TARGET_DOWN,
-)
 from monitor.alerting.causes import Since, silent_after
 from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.self_monitoring import proof_of
 from monitor.alerting.self_status import next_ending
+from monitor.model.own_alerts import (
+    CERTIFICATE_EXPIRING,
+    CLOCK_SKEW,
+    CONNECTIONS_REFUSED,
+    TARGET_DOWN,
+)
 from monitor.model.settings import Rule
 
 Rules: TypeAlias = Mapping[str, Rule]

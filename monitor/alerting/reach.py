@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final, TypeAlias
 
-from monitor.alerting.alert_names import WATCHDOG
+from monitor.model.own_alerts import WATCHDOG
 from monitor.model.settings import Config, Job, Metric, Receiver, Rule, Severity
 from monitor.model.targets import Target
 

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
-from monitor.alerting.alert_names import (
-    ACCESS_DENIED,
-    CONNECTIONS_REFUSED,
-    REPLICA_LAGGING,
-    TARGET_DOWN,
-)
 from monitor.alerting.causes import Cause, Known
 from monitor.alerting.contact import TargetView
 from monitor.alerting.denials import denied_table, denied_tables
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, Scope
+from monitor.model.own_alerts import (
+    ACCESS_DENIED,
+    CONNECTIONS_REFUSED,
+    REPLICA_LAGGING,
+    TARGET_DOWN,
+)
 from monitor.model.settings import ColumnName
 
 _OF_WHOLE_TARGET: Mapping[Cause, str] = {

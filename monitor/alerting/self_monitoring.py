@@ -8,14 +8,6 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias
 
-from monitor.alerting.alert_names import (
-    CERTIFICATE_EXPIRING,
-    CLOCK_SKEW,
-    CONNECTIONS_REFUSED,
-    READ_ONLY,
-    REPLICA_LAGGING,
-    TARGET_DOWN,
-)
 from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.alerting.evaluate import matching
 from monitor.alerting.failing_items import are_known_until_now, details_of, worst_count
@@ -23,6 +15,14 @@ from monitor.alerting.ownership import Speaker, Voice
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.rule_input import own_sample
 from monitor.alerting.self_status import certificates_ending
+from monitor.model.own_alerts import (
+    CERTIFICATE_EXPIRING,
+    CLOCK_SKEW,
+    CONNECTIONS_REFUSED,
+    READ_ONLY,
+    REPLICA_LAGGING,
+    TARGET_DOWN,
+)
 from monitor.model.results import (
     ALTERED_SESSION,
     Blocked,

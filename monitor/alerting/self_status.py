@@ -9,18 +9,18 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias, assert_never
 
-from monitor.alerting.alert_names import (
+from monitor.alerting.evaluate import matching
+from monitor.alerting.rule_input import own_sample
+from monitor.alerting.state_disk import Room, disk_low
+from monitor.model.alerts import ReceiverHealth
+from monitor.model.certificates import Certificate
+from monitor.model.own_alerts import (
     CERTIFICATE_EXPIRING,
     CONFIG_REJECTED,
     DELIVERY_FAILING,
     STATE_DISK_LOW,
     WATCHDOG,
 )
-from monitor.alerting.evaluate import matching
-from monitor.alerting.rule_input import own_sample
-from monitor.alerting.state_disk import Room, disk_low
-from monitor.model.alerts import ReceiverHealth
-from monitor.model.certificates import Certificate
 from monitor.model.results import Sample
 from monitor.model.settings import Rule
 from monitor.model.wording import utc_minute

@@ -75,13 +75,13 @@ def alert_lines(alert: Alert, active: Iterable[Alert]) -> Iterator[str]:
     fired = f", fired {alert.fired_at:%Y-%m-%d %H:%M:%S}" if alert.fired_at else ""
     yield f"  {_state(alert)} since {utc_second(alert.active_at)}{fired}: {labels}"
     for receiver, notified_at in alert.notified:
-        yield f"    {receiver} was last told at {utc_second(notified_at)}"
+        yield f"    {receiver} was last notified at {utc_second(notified_at)}"
     for receiver, known in alert.unended:
         yield f"    {receiver} knows it as {known.severity}"
     if alert.muted_by:
         names = {one.fingerprint: one.name for one in active}
         root = names.get(alert.muted_by, alert.muted_by)
-        yield f"    muted under {root}: no new notices until that is mended"
+        yield f"    muted under {root}: no new notices while that fires"
     yield from (f"    {note}" for note in notes_of(alert))
     annotations = dict(alert.annotations)
     if AFFECTED in annotations:

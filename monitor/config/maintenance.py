@@ -13,6 +13,7 @@ from monitor.config.schema import MaintenanceSchema
 from monitor.config.toml.document import Section, tables
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.validation import validate
+from monitor.model.own_alerts import NOT_SILENCED
 from monitor.model.silences import MaintenanceWindow, may_be_silenced
 
 _NO_TIME: Final = 'says no time; give "at", or "until", or "from" and "until"'
@@ -21,7 +22,6 @@ _NEVER_CLOSED: Final = (
     " [rules.NAME] enabled = false"
 )
 _NO_END: Final = 'needs "until": it would never end'
-_OWN: Final = "alerts named TokenMonitor* cannot be silenced: they say that others may not be told any more"
 
 
 def read_maintenance(
@@ -68,4 +68,4 @@ def _check_names(
     """Refuse what names only alerts that cannot be silenced."""
     names = wanted_values(checked.match, "alertname")
     if names and not any(map(may_be_silenced, names)):
-        problems.add(section.origin("match", "alertname"), _OWN)
+        problems.add(section.origin("match", "alertname"), NOT_SILENCED)

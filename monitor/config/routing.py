@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from monitor.alerting.alert_names import WATCHDOG
 from monitor.alerting.reach import (
     PossibleAlert,
     is_possible,
@@ -16,6 +15,7 @@ from monitor.alerting.reach import (
 )
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
+from monitor.model.own_alerts import WATCHDOG
 from monitor.model.settings import Job, Receiver, Rule
 from monitor.model.targets import Target
 

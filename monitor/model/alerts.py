@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from monitor.model.own_alerts import WATCHDOG
 from monitor.model.results import EvidenceRow
 from monitor.model.settings import Labels, Severity
 from monitor.model.silences import Acknowledgement, Quieted
@@ -140,7 +141,7 @@ class Alert:
 
     def may_be_acknowledged(self) -> bool:
         """Return whether somebody can say that he knows of it: not of what proves that notices arrive."""
-        return self.name != "TokenMonitorWatchdog"
+        return self.name != WATCHDOG
 
     def may_fire(self) -> bool:
         """Return whether it is pending, and waits for no deployment."""

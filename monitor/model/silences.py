@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias, get_args
 from monitor.model.columns import Labels
 from monitor.model.label_matchers import LabelMatcher
 from monitor.model.label_patterns import LabelPatterns
+from monitor.model.own_alerts import is_own
 from monitor.model.wording import utc_second
 from monitor.timing.active_hours import ActiveHours
 
@@ -21,15 +22,13 @@ EXPIRED_KEPT: Final = timedelta(days=5)
 MAX_EXPIRED: Final = 200
 """Of those the newest; more nobody looks up."""
 
-_OWN: Final = "TokenMonitor"
-
 
 def may_be_silenced(alertname: str) -> bool:
     """Return whether alerts of this name can be silenced: not those about the monitor itself.
 
     They say that others may not be told any more, and nobody is to be able to turn that off by mistake.
     """
-    return not alertname.startswith(_OWN)
+    return not is_own(alertname)
 
 
 _WINDOW: Final = "maintenance/"

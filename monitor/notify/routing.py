@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
-from monitor.alerting.alert_names import WATCHDOG
 from monitor.alerting.receivers import lets_through
 from monitor.alerting.severity import without_severity
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
+from monitor.model.own_alerts import WATCHDOG
 from monitor.model.settings import Receiver, Severity
 from monitor.notify.ends import Begun, end_heard
 

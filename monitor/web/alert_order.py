@@ -8,10 +8,10 @@ from typing import Final, TypeAlias
 
 from monitor.alerting.severity import rank
 from monitor.model.alerts import Alert, AlertState
+from monitor.model.own_alerts import is_own
 from monitor.model.settings import Labels
 from monitor.web.headline import KnownRule
 
-_OWN_PREFIX = "TokenMonitor"
 _STATES: Final = (AlertState.FIRING, AlertState.PENDING, AlertState.RESOLVED)
 """The worst first."""
 
@@ -69,7 +69,7 @@ def _group_weight(group: Sequence[Alert]) -> GroupWeight:
     return (
         _STATES.index(worst.state),
         -rank(worst.severity),
-        worst.name.startswith(_OWN_PREFIX),
+        is_own(worst.name),
         min(alert.active_at for alert in group),
         worst.name,
     )

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.alerting.alert_names import WATCHDOG
 from monitor.alerting.contact import TargetView
 from monitor.alerting.query_view import QueryView
 from monitor.model.alerts import Alert
+from monitor.model.own_alerts import WATCHDOG
 from monitor.model.settings import Config
 from monitor.web.alert_groups import (
     AlertGroup,

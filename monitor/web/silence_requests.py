@@ -17,6 +17,7 @@ from monitor.model.label_matchers import (
     MatchOperator,
     a_matcher,
 )
+from monitor.model.own_alerts import NOT_SILENCED
 from monitor.model.settings import Config
 from monitor.model.silences import (
     MAX_SILENCES,
@@ -163,10 +164,7 @@ def _check_matchers(matchers: Iterable[LabelMatcher], config: Config) -> None:
     names = [one for one in given if one.label == "alertname"]
     positive = [one for one in names if one.operator.is_positive]
     if positive and _names_only_own(names, config):
-        message = (
-            "alerts named TokenMonitor* cannot be silenced: they say that others may not be told any more;"
-            " acknowledge one that is known"
-        )
+        message = f"{NOT_SILENCED}; acknowledge one that is known"
         raise SilenceRefusedError("own_alert", message)
 
 

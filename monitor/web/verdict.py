@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
-from monitor.alerting.alert_names import TARGET_DOWN
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.alerting.shown import is_waiting, opens_at
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, AlertState
+from monitor.model.own_alerts import TARGET_DOWN
 from monitor.model.schedules import Cron
 from monitor.model.settings import Severity
 from monitor.model.wording import counted

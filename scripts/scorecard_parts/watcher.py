@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from monitor.alerting.alert_names import CLOCK_SKEW
 from monitor.alerting.blocking import blocked_run
 from monitor.alerting.updates import Update
 from monitor.collector.execute import execute
@@ -21,6 +20,7 @@ from monitor.daemon.sources import Sources
 from monitor.database import Database
 from monitor.model.alerts import Alert, Delivery, Notification, Scope, Transition
 from monitor.model.errors import SampleError
+from monitor.model.own_alerts import CLOCK_SKEW
 from monitor.model.results import Failure, Result
 from monitor.model.schedules import Every
 from monitor.model.settings import Config, Job, JobKey

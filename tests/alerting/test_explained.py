@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.alerting.alert_names import TARGET_DOWN
 from monitor.alerting.cause_index import CauseIndex
 from monitor.daemon.messages import NewConfig
 from monitor.model.alerts import Alert, AlertState, Delivery, Scope
 from monitor.model.cause_graph import circle_in
+from monitor.model.own_alerts import TARGET_DOWN
 from monitor.model.results import Sample, Success
 from monitor.model.schedules import Cron, Every
 from monitor.model.settings import (

@@ -9,12 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from monitor.alerting.alert_names import (
-    ACCESS_DENIED,
-    ALERTS_LIMITED,
-    QUERY_FAILING,
-    QUERY_STALE,
-)
 from monitor.alerting.denials import denied_table
 from monitor.alerting.query_view import QueryStatus
 from monitor.alerting.self_monitoring import TARGET_CHECKS
@@ -24,6 +18,12 @@ from monitor.config.queries import own_rules
 from monitor.model.alerts import Alert, AlertState
 from monitor.model.conditions import Condition
 from monitor.model.errors import Reason
+from monitor.model.own_alerts import (
+    ACCESS_DENIED,
+    ALERTS_LIMITED,
+    QUERY_FAILING,
+    QUERY_STALE,
+)
 from monitor.model.results import (
     ALTERED_SESSION,
     ClockOffset,

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from monitor.alerting.alert_names import CONNECTIONS_REFUSED, TARGET_DOWN
 from monitor.alerting.blocking import blocked_run
 from monitor.daemon.maintenance import ALIVE
 from monitor.daemon.messages import Declare, NewConfig
@@ -17,6 +16,7 @@ from monitor.model.conditions import Condition
 from monitor.model.counted_from import CountedFrom
 from monitor.model.deploys import BeginDeploy, DeploySettings, EndDeploy
 from monitor.model.errors import Reason
+from monitor.model.own_alerts import CONNECTIONS_REFUSED, TARGET_DOWN
 from monitor.model.results import CANCELLED, Failure, Outcome, Result, Sample, Success
 from monitor.model.rules import SeverityLevel
 from monitor.model.schedules import Every

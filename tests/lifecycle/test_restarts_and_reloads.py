@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from monitor.alerting.alert_names import TARGET_DOWN
 from monitor.daemon.maintenance import ALIVE
 from monitor.daemon.messages import NewConfig
 from monitor.model.alerts import Alert, Delivery
 from monitor.model.conditions import Condition
+from monitor.model.own_alerts import TARGET_DOWN
 from monitor.model.settings import Severity, labels_of
 from tests.support.harness import (
     BALANCE,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from monitor.alerting.alert_names import WATCHDOG
 from monitor.model.alerts import Alert, AlertState, Change, Transition
+from monitor.model.own_alerts import WATCHDOG
 from monitor.model.settings import Receiver, Severity
 from monitor.notify.notified import notified_by, with_notified
 from monitor.notify.reminders import reminders_for

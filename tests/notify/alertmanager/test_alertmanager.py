@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from monitor.alerting.alert_names import WATCHDOG
 from monitor.model.alerts import Alert, AlertState
+from monitor.model.own_alerts import WATCHDOG
 from monitor.model.settings import Receiver, Severity
 from monitor.notify.manager import Deliveries
 from monitor.timing.shift import moved
