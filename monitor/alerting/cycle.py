@@ -127,9 +127,9 @@ def after_reload(config: Config, active: ActiveAlerts, now: datetime) -> Changes
 
 
 def _evaluate_target(facts: Facts, changes: Changes, name: str, ran: str = "") -> None:
-    """Evaluate the rules about a target and its queries, but those that would find nothing, as they did last.
+    """Evaluate the rules about a target and its queries, all but those that would find what they found last: nothing.
 
-    `ran` is the query of which a run ended, where that is all that has happened since somebody looked.
+    `ran` is the query of which a run ended, where nothing else of the target has changed since it was last judged.
     """
     rules, known = facts.own_rules, changes.before.quiet.get(name)
     quiet = _quiet_now(facts, known, name, ran)

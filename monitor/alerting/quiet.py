@@ -56,7 +56,8 @@ class Quiet:
     def news_since(self, known: Quiet | None, now: datetime) -> frozenset[str] | None:
         """Return the queries whose rules may find what they did not when they were last evaluated; None: any rule.
 
-        All others would find what they found then: nothing.
+        All others would find what they found then, nothing; of a target that is not met yet no rule has anything to
+        go by.
         """
         if self.is_unmet:
             return frozenset()

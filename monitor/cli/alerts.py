@@ -81,7 +81,7 @@ def alert_lines(alert: Alert, active: Iterable[Alert]) -> Iterator[str]:
     if alert.muted_by:
         names = {one.fingerprint: one.name for one in active}
         root = names.get(alert.muted_by, alert.muted_by)
-        yield f"    muted under {root}: no new notices while that fires"
+        yield f"    muted under {root}: no new notices while that is active"
     yield from (f"    {note}" for note in notes_of(alert))
     annotations = dict(alert.annotations)
     if AFFECTED in annotations:

@@ -29,6 +29,8 @@ _FEW = 200
 """So many fill MAX_SPREAD; beyond them it is what a first run costs a core that counts."""
 _COST = timedelta(milliseconds=5)
 """What a first run takes of a core, most of it for a new connection, and as much again."""
+_AFTER_SCHEMA = timedelta(seconds=1)
+"""So long the run that looks at a target's schema has, before others run there."""
 _SCHEMA_COST = timedelta(milliseconds=4)
 """What a first run with its new connection takes of a slow core (20 ms), half as much again, and this for each of a
 target's jobs, of which one is about its schema."""
@@ -195,12 +197,13 @@ class GridEntry(Entry):
         be as many again as run in their slots, and each of them has a connection to open.
         """
         until_slot = next_slot(at.now, self._interval, self._offset) - at.now
-        if until_slot >= schema_delay:
-            return until_slot
         left = self._interval - schema_delay
+        earliest = schema_delay + min(_AFTER_SCHEMA, left / 2)
+        if until_slot >= earliest:
+            return until_slot
         target, query = self.job.key
         # By another hash than that of its slot.
-        return schema_delay + grid_offset((query, target), left)
+        return earliest + grid_offset((query, target), self._interval - earliest)
 
     def expect_again(self, at: Moment) -> None:
         """Run in the next slot, but no later than without the step: that slot may be a whole interval away."""

@@ -115,6 +115,14 @@ class Pipeline:
             # A tick each second did not come: we were asleep, and what fell due had no chance yet.
             self._awake_since = now
         self._took_at = now
+        try:
+            yield from self._take(message, now)
+        except BaseException:
+            # What is shown may be newer than what was judged: nobody is quiet by what was known before.
+            self._active.quiet.clear()
+            raise
+
+    def _take(self, message: Work, now: datetime) -> Commands:
         match message:
             case Result():
                 yield from self._take_result(message, now)

@@ -55,8 +55,8 @@ class DriverConnection(_PyMySQLConnection):
         """Start counting an answer; one read of it takes at most `seconds`, or as long as one before was allowed.
 
         A server that sends a byte now and then passes every such bound (measured: 39.5 s with a timeout of 1 s,
-        PyMySQL 1.2.4): the whole is bounded by an alarm that cuts the connection, always, and this one stands
-        behind it. So it only grows: each change of it is a call of the system, and lets go of the interpreter.
+        PyMySQL 1.2.4): the whole is always bounded by an alarm that cuts the connection. The socket's timeout stands
+        behind that and only grows: each change of it is a call of the system, and lets go of the interpreter.
         """
         self.received_bytes = 0
         self._allowed_bytes = max_bytes

@@ -115,7 +115,10 @@ class Database:
         with self._changed:
             self._is_stopping = True
             self._changed.notify_all()
-            leased = tuple(self._leased)
+            leased, checking = tuple(self._leased), tuple(self._checking)
+        for connection in checking:
+            # Nothing of anybody runs on it.
+            connection.cut()
         for session in leased:
             session.stop()
         self._killer.wait(seconds=_STOP_SECONDS)

@@ -276,7 +276,7 @@ def _state_note(alert: Alert, context: PageContext) -> str:
         root = context.roots.get(alert.muted_by, "its root alert")
         if alert.cause:
             return f"muted under {root}, which explains it"
-        return f"muted under {root}: no data while that fires"
+        return f"muted under {root}: no data while that is active"
     opens = opens_at(alert, context.scene.snapshot, context.scene.now)
     if opens is not None:
         return f"held: outside its hours until {utc_minute(opens)}"

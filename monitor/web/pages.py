@@ -39,6 +39,8 @@ _MAX_CSV = 10_000
 """As many as are kept."""
 _MAX_INCIDENTS = 500
 """Of one target: more bars nobody tells apart."""
+_MAX_DAYS = 8
+"""Days of so many targets are kept drawn."""
 _RENEWED_AFTER = timedelta(minutes=1)
 """There is no newer point before."""
 _ABOVE = "../"
@@ -127,8 +129,9 @@ class DetailPages:
             wanted = HistoryFilter(target=target, since=since)
             transitions = past.transitions(_MAX_INCIDENTS, wanted)
             known = DayLines(trends, scene.now, transitions)
-            # Of one target alone: whoever looks at many, one after the other, fills no memory.
-            self._days = {target: known}
+            # Of some targets alone: whoever looks at many, one after the other, fills no memory.
+            newest = list(self._days.items())[1 - _MAX_DAYS :]
+            self._days = {**dict(newest), target: known}
         return known
 
     def _source(self, request: Request, target: str, scene: Scene) -> PlotSource:
