@@ -1,4 +1,4 @@
-"""Sum up a target's last day in half hours: whether something fired, and whether anybody looked; pure."""
+"""Sum up a target's last day in half hours: whether something fired, and whether anything is known; pure."""
 
 from __future__ import annotations
 
@@ -81,27 +81,30 @@ def fired_on(
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """When a target was asked something; what one said holds for `holds`: so long until it is asked again."""
+    """When a target was asked something; what one said holds for `holds`: so long until it is asked again.
+
+    `fired_from`: from when on it is known what fired.
+    """
 
     seen: Sequence[datetime]
     holds: timedelta
+    fired_from: datetime
 
     def cover(self, began_at: datetime, ended_at: datetime) -> bool:
         """Return whether something is known of any instant of a time."""
+        if ended_at <= self.fired_from:
+            return False
         return any(began_at - self.holds <= at < ended_at for at in self.seen)
 
 
-def day_strip(fired: Sequence[Fired], looks: Looks | None, now: datetime) -> DayStrip:
-    """Return the strip of the 48 half hours up to the one that goes on.
-
-    `looks` is None where nobody knows when the target was asked, as of those of a large fleet.
-    """
+def day_strip(fired: Sequence[Fired], looks: Looks, now: datetime) -> DayStrip:
+    """Return the strip of the 48 half hours up to the one that goes on."""
     # By the clock's half hours: the page is renewed in place, and what did not change stays.
     begins_at = _half_hour_of(now) + PART - DAY
     halves = [
         _half(begins_at + number * PART, fired, looks) for number in range(DAY // PART)
     ]
-    parts = tuple(_joined(halves, begins_at))
+    parts = tuple(_joined(halves, begins_at, now))
     return DayStrip(_words(fired, halves, begins_at, now), parts)
 
 
@@ -117,25 +120,27 @@ def _half_hour_of(now: datetime) -> datetime:
     return now.replace(minute=minute, second=0, microsecond=0)
 
 
-def _half(began_at: datetime, fired: Sequence[Fired], looks: Looks | None) -> _Half:
+def _half(began_at: datetime, fired: Sequence[Fired], looks: Looks) -> _Half:
     ended_at = began_at + PART
     here = [one for one in fired if one.began_at < ended_at and one.ended_at > began_at]
     if here:
         is_bad = any(one.tone == "bad" for one in here)
         names = dict.fromkeys(one.name for one in here)
         return _Half("bad" if is_bad else "warn", tuple(names))
-    is_known = looks is None or looks.cover(began_at, ended_at)
-    return _Half("ok" if is_known else "wait")
+    return _Half("ok" if looks.cover(began_at, ended_at) else "wait")
 
 
-def _joined(halves: Sequence[_Half], begins_at: datetime) -> Iterator[StripPart]:
+def _joined(
+    halves: Sequence[_Half], begins_at: datetime, now: datetime
+) -> Iterator[StripPart]:
     """Yield a bar for each run of half hours that are alike."""
     first = 0
     for place in range(1, len(halves) + 1):
         if place < len(halves) and halves[place] == halves[first]:
             continue
         half, height = halves[first], _HEIGHTS[halves[first].tone]
-        began_at, ended_at = begins_at + first * PART, begins_at + place * PART
+        began_at = begins_at + first * PART
+        ended_at = min(begins_at + place * PART, now)
         yield StripPart(
             half.tone,
             f"{_clock(began_at)} to {_clock(ended_at)} UTC: {_said(half)}",
@@ -149,7 +154,7 @@ def _joined(halves: Sequence[_Half], begins_at: datetime) -> Iterator[StripPart]
 
 def _said(half: _Half) -> str:
     if half.tone == "wait":
-        return "nothing was asked"
+        return "nothing is known"
     if half.tone == "ok":
         return "nothing fired"
     more = len(half.names) - _MAX_NAMES
@@ -158,20 +163,21 @@ def _said(half: _Half) -> str:
 
 
 def _clock(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%H:%M}"
+    return f"{at.astimezone(UTC):%a %H:%M}"
 
 
 def _words(
     fired: Sequence[Fired], halves: Sequence[_Half], begins_at: datetime, now: datetime
 ) -> str:
-    seconds = _seconds_of(fired, begins_at, now)
-    said = "Nothing fired in the last day"
-    if seconds:
-        said = f"Something fired for {span(seconds)} of the last day"
+    since = f"since {_clock(begins_at)} UTC"
+    said = f"Nothing fired {since}"
+    if any(half.names for half in halves):
+        seconds = _seconds_of(fired, begins_at, now)
+        said = f"Something fired for {span(seconds)} {since}"
     unseen = sum(half.tone == "wait" for half in halves) * PART
     if not unseen:
         return said
-    return f"{said}; for {span(unseen.total_seconds())} of it nothing was asked"
+    return f"{said}; for {span(unseen.total_seconds())} nothing is known"
 
 
 def _seconds_of(fired: Iterable[Fired], begins_at: datetime, now: datetime) -> float:

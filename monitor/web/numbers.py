@@ -39,6 +39,9 @@ _STATES: Final[dict[str, Tone]] = {
 _NEAR_SECONDS = 300
 _SHORTEST_SECONDS = 1800
 """Of a day less than that is a dot in an empty box."""
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+_SEEN_LATER: Final = timedelta(minutes=3)
+"""A minute is kept when it is over, under its beginning, and lines that are drawn are good for another one."""
 _SLACK = timedelta(minutes=10)
 """Lines of a day in so little room: what is shorter is seen on the query's page."""
 
@@ -82,16 +85,19 @@ class DayLines:
     at: datetime
     transitions: Sequence[Transition] = ()
     """Of the target's alerts, the newest first."""
+    fired_from: datetime = _LONG_AGO
+    """From when on all of them are there."""
     drawn: dict[str, DrawnLine] = field(default_factory=dict)
     """By the titles of their tiles; two threads that draw the same one at once draw it alike."""
 
-    def strip(self, target: str, scene: Scene) -> DayStrip:
-        """Return how the target's day was, half hour by half hour."""
-        snapshot, looks = scene.snapshot, None
-        if self.trends.slots:
-            seen = [datetime.fromtimestamp(at, UTC) for at, _ in self.trends.rows]
-            gaps = [max_gap(view, MINUTE) for view in snapshot.views_of(target)]
-            looks = Looks(seen, min(gaps, default=_SLACK))
+    def strip(self, target: str, scene: Scene) -> DayStrip | None:
+        """Return how the target's day was, half hour by half hour; None where nothing is kept of it yet."""
+        if not self.trends.slots:
+            return None
+        snapshot = scene.snapshot
+        seen = [datetime.fromtimestamp(at, UTC) for at, _ in self.trends.rows]
+        gaps = [max_gap(view, MINUTE) for view in snapshot.views_of(target)]
+        looks = Looks(seen, min(gaps, default=_SLACK) + _SEEN_LATER, self.fired_from)
         fired = fired_on(target, self.transitions, snapshot.alerts, scene.now)
         return day_strip(fired, looks, scene.now)
 

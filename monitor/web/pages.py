@@ -128,7 +128,9 @@ class DetailPages:
             trends = past.trends(target, day.span_seconds, since)
             wanted = HistoryFilter(target=target, since=since)
             transitions = past.transitions(_MAX_INCIDENTS, wanted)
-            known = DayLines(trends, scene.now, transitions)
+            is_cut = len(transitions) == _MAX_INCIDENTS
+            fired_from = transitions[-1].at if is_cut else since
+            known = DayLines(trends, scene.now, transitions, fired_from)
             # Of some targets alone: whoever looks at many, one after the other, fills no memory.
             newest = list(self._days.items())[1 - _MAX_DAYS :]
             self._days = {**dict(newest), target: known}

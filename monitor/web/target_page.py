@@ -48,7 +48,7 @@ class TargetPage:
     headline: str
     facts: tuple[Fact, ...]
     alerts: tuple[AlertGroup, ...]
-    strip: DayStrip
+    strip: DayStrip | None
     queries: tuple[QueryRow, ...]
     left_out: int
     contracts: tuple[SchemaContract, ...]
@@ -57,7 +57,10 @@ class TargetPage:
 
 
 def target_page_of(
-    view: TargetView, scene: Scene, alerts: tuple[AlertGroup, ...], strip: DayStrip
+    view: TargetView,
+    scene: Scene,
+    alerts: tuple[AlertGroup, ...],
+    strip: DayStrip | None,
 ) -> TargetPage:
     """Describe a target; `alerts` are those that are active on it, as the page shows them, `strip` its last day."""
     row = target_row(view, scene.snapshot, scene.now)

@@ -35,7 +35,7 @@ def picture(strip: DayStrip) -> str:
     return "".join(SIGNS[part.tone] * part.width for part in strip.parts)
 
 
-ALWAYS = Looks([at(number / 2) for number in range(96)], HALF)
+ALWAYS = Looks([at(number / 2) for number in range(96)], HALF, at(-9))
 
 
 @pytest.mark.parametrize(
@@ -56,28 +56,40 @@ def test_a_half_hour_has_the_worst_that_fired_in_it(
 
 
 def test_what_was_not_asked_is_not_shown_as_well() -> None:
-    young = Looks([at(40), at(41), at(42), at(43)], MINUTE)
+    young = Looks([at(40), at(41), at(42), at(43)], MINUTE, at(-9))
     strip = day_strip((firing(10, 10.5),), young, NOW)
     assert picture(strip) == "." * 10 + "B" + "." * 29 + "====" + "...."
     assert strip.words == (
-        "Something fired for 15 min of the last day; for 21 h 30 min of it nothing was asked"
+        "Something fired for 15 min since Sun 12:30 UTC; for 21 h 30 min nothing is known"
     )
 
 
 def test_between_two_looks_of_a_rare_query_nothing_is_missing() -> None:
-    every_two_hours = Looks([at(number) for number in range(0, 48, 4)], 5 * HALF)
+    every_two_hours = Looks(
+        [at(number) for number in range(0, 48, 4)], 5 * HALF, at(-9)
+    )
     assert picture(day_strip((), every_two_hours, NOW)) == "=" * 48
 
 
-def test_of_a_fleet_of_which_nothing_is_kept_nothing_is_said_to_be_missing() -> None:
-    strip = day_strip((), None, NOW)
-    assert (picture(strip), strip.words) == ("=" * 48, "Nothing fired in the last day")
+def test_what_is_older_than_the_changes_that_are_looked_up_is_not_known() -> None:
+    busy = replace(ALWAYS, fired_from=at(20.5))
+    assert picture(day_strip((firing(30, 31),), busy, NOW)) == (
+        "." * 20 + "=" * 10 + "B" + "=" * 17
+    )
+
+
+def test_what_fires_by_a_clock_that_was_set_back_is_on_the_bar_and_in_the_words() -> (
+    None
+):
+    strip = day_strip((firing(47.5, 49),), ALWAYS, NOW)
+    assert picture(strip) == "=" * 47 + "B"
+    assert strip.words == "Something fired for 0 s since Sun 12:30 UTC"
 
 
 def test_what_overlaps_is_not_counted_twice_nor_what_was_before() -> None:
     fired = (firing(-4, 2), firing(1, 2, name="B"), firing(1.5, 3, is_bad=False))
-    assert day_strip(fired, None, NOW).words == (
-        "Something fired for 1 h 30 min of the last day"
+    assert day_strip(fired, ALWAYS, NOW).words == (
+        "Something fired for 1 h 30 min since Sun 12:30 UTC"
     )
 
 
@@ -85,9 +97,9 @@ def test_a_bar_says_from_when_to_when_and_what() -> None:
     fired = tuple(firing(2, 3.5, name=name) for name in "DCBA")
     parts = day_strip(fired, ALWAYS, NOW).parts
     assert [part.text for part in parts] == [
-        "12:30 to 13:30 UTC: nothing fired",
-        "13:30 to 14:30 UTC: D, C, B and 1 more fired",
-        "14:30 to 12:30 UTC: nothing fired",
+        "Sun 12:30 to Sun 13:30 UTC: nothing fired",
+        "Sun 13:30 to Sun 14:30 UTC: D, C, B and 1 more fired",
+        "Sun 14:30 to Mon 12:10 UTC: nothing fired",
     ]
     assert [part.y + part.height for part in parts] == [24, 24, 24]
 
