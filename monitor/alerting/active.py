@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -85,6 +86,18 @@ class ActiveAlerts:
             elif transition.change is Change.FIRED:
                 # Else it would be shown twice, and an Alertmanager would get its end with it.
                 self.resolved.remove(transition.alert)
+
+    @contextmanager
+    def judged_again_after_a_failure(self) -> Iterator[None]:
+        """Take nobody for quiet by what was known before, where something within is raised.
+
+        What is shown may be newer then than what was judged.
+        """
+        try:
+            yield
+        except BaseException:
+            self.quiet.clear()
+            raise
 
     def move(self, by: timedelta) -> None:
         """Move all instants: the clock that they were read from was wrong by this much."""

@@ -115,39 +115,32 @@ class Pipeline:
             # A tick each second did not come: we were asleep, and what fell due had no chance yet.
             self._awake_since = now
         self._took_at = now
-        try:
-            yield from self._take(message, now)
-        except BaseException:
-            # What is shown may be newer than what was judged: nobody is quiet by what was known before.
-            self._active.quiet.clear()
-            raise
-
-    def _take(self, message: Work, now: datetime) -> Commands:
-        match message:
-            case Result():
-                yield from self._take_result(message, now)
-            case Missed(job, count):
-                self._publish(with_missed(self.snapshot, job.key, count))
-                self._listener.on_missed(job, count)
-            case Delivery():
-                self._publish(with_delivery(self.snapshot, message))
-            case NewConfig(config):
-                yield from self._take_config(config, now)
-            case Tick():
-                yield from self._follow_clock()
-                yield from self._take_tick(self._took_at)
-            case DeployFile(reason):
-                self._declarer.keep_deploys(
-                    deploys.by_file(self._config, self.snapshot, reason, now)
-                )
-            case Declare(request, answer):
-                changes = Changes(self._active)
-                self._declarer.take(request, changes, now)
-                key = f"declared@{now.isoformat()}"
-                yield from self._finish(changes, now, run_key=key)
-                yield ConfirmDeclared(answer)
-            case _:
-                assert_never(message)
+        with self._active.judged_again_after_a_failure():
+            match message:
+                case Result():
+                    yield from self._take_result(message, now)
+                case Missed(job, count):
+                    self._publish(with_missed(self.snapshot, job.key, count))
+                    self._listener.on_missed(job, count)
+                case Delivery():
+                    self._publish(with_delivery(self.snapshot, message))
+                case NewConfig(config):
+                    yield from self._take_config(config, now)
+                case Tick():
+                    yield from self._follow_clock()
+                    yield from self._take_tick(self._took_at)
+                case DeployFile(reason):
+                    self._declarer.keep_deploys(
+                        deploys.by_file(self._config, self.snapshot, reason, now)
+                    )
+                case Declare(request, answer):
+                    changes = Changes(self._active)
+                    self._declarer.take(request, changes, now)
+                    key = f"declared@{now.isoformat()}"
+                    yield from self._finish(changes, now, run_key=key)
+                    yield ConfirmDeclared(answer)
+                case _:
+                    assert_never(message)
 
     def _take_result(self, result: Result, now: datetime) -> Commands:
         outcome, key = result.outcome, result.job.key
@@ -213,13 +206,12 @@ class Pipeline:
     def _take_tick(self, now: datetime) -> Commands:
         self._declarer.tick(now)
         due = cycle.due_targets(self._facts(now), self._active)
-        looked_at = cycle.in_turn(self._facts(now), self._active, due)
+        targets = cycle.in_turn(self._facts(now), self._active, due)
         next_run_at = self._sources.next_run_at
-        self._publish(with_overdue_plans(self.snapshot, looked_at, now, next_run_at))
+        self._publish(with_overdue_plans(self.snapshot, targets, now, next_run_at))
         facts = self._facts(now)
         yield from self._run_again(due, now)
-        status = self._look_at_ourselves()
-        changes = cycle.at_tick(facts, self._active, status, looked_at)
+        changes = cycle.at_tick(facts, self._active, self._look_at_ourselves(), targets)
         if self._active.resolved.forget(now):
             self._publish(with_alerts(self.snapshot, self._active.everything()))
         run_key = f"tick@{now.isoformat()}"

@@ -116,14 +116,11 @@ class Database:
             self._is_stopping = True
             self._changed.notify_all()
             leased, checking = tuple(self._leased), tuple(self._checking)
-        for connection in checking:
-            # Nothing of anybody runs on it.
-            connection.cut()
         for session in leased:
             session.stop()
         self._killer.wait(seconds=_STOP_SECONDS)
-        for session in leased:
-            session.connection.cut()
+        for connection in (*checking, *(session.connection for session in leased)):
+            connection.cut()
 
     def close(self) -> None:
         """Close what lies idle, within about 4 s; what is lent is closed as it comes back."""
