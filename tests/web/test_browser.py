@@ -187,6 +187,23 @@ def test_a_renewed_page_is_what_a_new_visitor_sees(browser: Browser, seed: int) 
             assert page.ask(shown) == visitor.ask(shown)
 
 
+def test_an_instant_that_is_pointed_at_shows_the_readers_own_time_too(
+    browser: Browser,
+) -> None:
+    with serving(served_state(*plans("pro"))) as client:
+        page = browser.open(address(client))
+        page.call("Emulation.setTimezoneOverride", timezoneId="Asia/Tokyo")
+        pointed_at = "document.querySelector('main time')"
+        before = page.ask(f"{pointed_at}.title")
+        for _ in range(2):
+            page.ask(
+                f"{pointed_at}.dispatchEvent(new MouseEvent('mouseover', {{bubbles: true}}))"
+            )
+        shown = page.ask(f"{pointed_at}.title")
+        assert shown.startswith(f"{before} · ")
+        assert shown.count("GMT+9") == 1
+
+
 def test_it_renews_itself_every_15_seconds(browser: Browser) -> None:
     served = served_state()
     with serving(served) as client:
