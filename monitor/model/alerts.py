@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -233,6 +233,15 @@ class Transition:
     change: Change
     alert: Alert
     at: datetime
+
+
+def alerts_that_fired(
+    transitions: Iterable[Transition], alerts: Iterable[Alert]
+) -> list[Alert]:
+    """Return the alerts that fired and are over, by their transitions, and those of now; each time once."""
+    over = [one.alert for one in transitions if one.change is Change.RESOLVED]
+    fired = [alert for alert in [*over, *alerts] if alert.fired_at is not None]
+    return [*{(alert.fingerprint, alert.fired_at): alert for alert in fired}.values()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from monitor.model.alerts import Alert, Change, Transition
+from monitor.model.alerts import Alert, Transition, alerts_that_fired
 from monitor.model.levels import Severity
 from monitor.model.text_formats import span
 from monitor.web.verdict import Tone
@@ -64,7 +64,6 @@ def fired_on(
     now: datetime,
 ) -> tuple[Fired, ...]:
     """Return what fired on a target and is over, by its transitions, and what does or did of late, by its alerts."""
-    over = [one.alert for one in transitions if one.change is Change.RESOLVED]
     return tuple(
         Fired(
             alert.name,
@@ -72,7 +71,7 @@ def fired_on(
             alert.fired_at,
             alert.resolved_at or now,
         )
-        for alert in [*over, *alerts]
+        for alert in alerts_that_fired(transitions, alerts)
         if alert.scope.target == target
         and alert.fired_at is not None
         and alert.severity in _TONES

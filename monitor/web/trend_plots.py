@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from monitor.alerting.query_view import QueryView
-from monitor.model.alerts import Alert, Change, Transition
+from monitor.model.alerts import Alert, Transition, alerts_that_fired
 from monitor.model.conditions import COMPARISONS, Condition
 from monitor.model.rules import Rule
 from monitor.model.trends import (
@@ -177,8 +177,6 @@ def _numbers(condition: Condition) -> list[float]:
 def _incidents(source: PlotSource, scene: Scene, view: QueryView) -> list[FiringTime]:
     """Return when alerts of a query on a target fired, those that still do included."""
     target, query = view.job.key
-    over = [one.alert for one in source.transitions if one.change is Change.RESOLVED]
-    firing = [alert for alert in scene.snapshot.alerts if alert.is_firing()]
     return [
         FiringTime(
             f"{alert.name} fired",
@@ -186,7 +184,7 @@ def _incidents(source: PlotSource, scene: Scene, view: QueryView) -> list[Firing
             alert.resolved_at or scene.now,
             alert.fingerprint,
         )
-        for alert in [*over, *firing]
+        for alert in alerts_that_fired(source.transitions, scene.snapshot.alerts)
         if alert.fired_at is not None
         and (alert.scope.target, alert.scope.subject) == (target, query)
     ]

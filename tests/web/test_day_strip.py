@@ -109,7 +109,7 @@ def an_alert(
 ) -> Alert:
     return Alert(
         Scope("TokenX", target, "q"),
-        (("alertname", "TokenX"), ("severity", severity.value)),
+        (("alertname", "TokenX"), ("severity", severity.value), ("target", target)),
         severity=severity,
         state=AlertState.PENDING if fired_at is None else AlertState.FIRING,
         value=1.0,

@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.alerting.snapshot import Snapshot, with_alerts, with_result
+from monitor.model.alerts import Change, Transition
 from monitor.model.results import Outcome, Sample
 from monitor.model.settings import Config, Metric, labels_of
 from monitor.model.trends import SeriesName, TrendNews, TrendRow
@@ -164,6 +165,26 @@ def test_lines_are_of_the_target_that_is_asked_for() -> None:
         assert 'class="spark"' not in client.get("/").text
         assert 'class="spark"' in client.get("/?target=main").text
         assert 'class="spark"' not in client.get("/?target=us").text
+
+
+def test_the_strip_of_the_day_is_of_the_target_that_is_shown_and_of_what_is_kept() -> (
+    None
+):
+    config = a_config(a_target("main"), a_target("us"), queries=CONFIG_QUERIES)
+    served = ServedState(config, snapshot_of(config), NOW)
+    keep_day(served)
+    fired_at, over_at = NOW - timedelta(hours=7), NOW - timedelta(hours=5)
+    over = replace(an_alert(), fired_at=fired_at, resolved_at=over_at)
+    served.past.record({}, (Transition(Change.RESOLVED, over, over_at),), ())
+    with serving(served) as client:
+        for address in ("/?target=main", "/targets/main"):
+            page = client.get(address).text
+            assert page.count('<svg class="strip"') == 1
+            assert len(re.findall(r'<rect class="bad"', page)) == 1
+            assert f"{over.name} fired</title>" in page
+            assert "Something fired for 2 h since Sat 12:30 UTC</p>" in page
+        for address in ("/", "/?target=us", "/targets/us", "/?target=nobody"):
+            assert '<svg class="strip"' not in client.get(address).text
 
 
 @pytest.mark.parametrize(
