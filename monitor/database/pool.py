@@ -115,12 +115,12 @@ class Database:
         with self._changed:
             self._is_stopping = True
             self._changed.notify_all()
-            leased, checking = tuple(self._leased), tuple(self._checking)
+            leased = tuple(self._leased)
         for session in leased:
             session.stop()
         self._killer.wait(seconds=_STOP_SECONDS)
-        for connection in (*checking, *(session.connection for session in leased)):
-            connection.cut()
+        for session in leased:
+            session.connection.cut()
 
     def close(self) -> None:
         """Close what lies idle, within about 4 s; what is lent is closed as it comes back."""
