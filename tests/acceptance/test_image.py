@@ -22,6 +22,7 @@ from monitor.demo.mariadb import PrivateMariaDB
 from monitor.demo.tokens import create_tables, populate
 from tests.acceptance.program import Event, short_directory, wait_until
 from tests.conftest import LONG_NOT_ASKED
+from tests.notify.far_end import far_end, status
 from tests.support.servers import free_port
 
 SCRIPT = Path(__file__).parent.parent.parent / "scripts" / "image"
@@ -53,10 +54,11 @@ class Image:
             *("--volume", f"{self.config}:/etc/token-monitor:ro"),
         )
 
-    def run(self, *arguments: str) -> tuple[int, str, str]:
+    def run(self, *arguments: str, extra: str = "") -> tuple[int, str, str]:
         """Run the program to its end; gives the exit code, stdout and stderr."""
         done = subprocess.run(
             [SCRIPT, "run", *self.options, "--", *arguments],
+            env={**os.environ, "EXTRA": extra},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -175,6 +177,23 @@ def test_the_programs_of_the_image_tell_their_version_and_validate_what_is_mount
     )
     code, _, problems = image.run("validate")
     assert (code, "hots" in problems) == (2, True)
+
+
+def test_an_image_with_the_extra_sends_through_apprise_and_one_without_says_what_it_lacks(
+    image: Image,
+) -> None:
+    with far_end(status(200)) as service:
+        address = service.url.replace("http://", "json://")
+        (image.config / "address").write_text(f"{address}/hook\n", encoding="utf-8")
+        with (image.config / "config.toml").open("a", encoding="utf-8") as config:
+            config.write('[receivers.chat]\nkind = "apprise"\nurl_file = "address"\n')
+        code, said, problems = image.run("notify", "--test", "chat")
+        assert (code, service.requests) == (1, []), said + problems
+        assert "token-monitor[apprise]" in said + problems
+        code, said, problems = image.run("notify", "--test", "chat", extra="apprise")
+        assert code == 0, said + problems
+        (request,) = service.requests
+        assert request.path == "/hook"
 
 
 def test_the_daemon_in_the_image_watches_has_no_rights_is_healthy_and_stops_when_asked(
