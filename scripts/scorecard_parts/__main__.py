@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             say(f"seed {seed}: {options.learn} days pass")
             learn.learn(world, timedelta(days=options.learn))
             if options.healthy:
-                days.append(_healthy(world, options))
+                for found in _healthy(world, options):
+                    _keep(options, lines, [*days, found])
+                days.append(found)
             elif kinds:
                 kept = learn.keep_hours(world, world.folder / "kept", options.hours)
                 for line in _played(world, kept, kinds, options):
@@ -76,14 +78,19 @@ def _world(seed: int, options: argparse.Namespace) -> Iterator[World]:
             world.close()
 
 
-def _healthy(world: World, options: argparse.Namespace) -> healthy.HealthyDays:
+def _healthy(
+    world: World, options: argparse.Namespace
+) -> Iterator[healthy.HealthyDays]:
+    """Yield what is known after each day, and tell what came of it."""
     step = timedelta(seconds=options.step)
     world.watcher.use(coarse(world.config, step))
-    found = healthy.live(world, options.healthy, step, say)
-    say(f"seed {world.seed}: {found.days} healthy days, {len(found.pages)} pages")
-    for line in found.failures:
-        say(f"  {line}")
-    return found
+    told = 0
+    for found in healthy.live(world, options.healthy, step):
+        say(f"seed {world.seed}: {found.days} healthy days, {len(found.pages)} pages")
+        for line in (*found.pages[told:], *found.failures):
+            say(f"  {line}")
+        told = len(found.pages)
+        yield found
 
 
 def _played(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -97,31 +97,24 @@ class HealthyDays:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def live(
-    world: World, days: int, step: timedelta, on_page: Callable[[str], None]
-) -> HealthyDays:
-    """Let healthy days pass, a fortnight's happenings again and again; each page is told at once."""
+def live(world: World, days: int, step: timedelta) -> Iterator[HealthyDays]:
+    """Let healthy days pass, a fortnight's happenings again and again; yields after each day what is known."""
     begins = world.at
     pages: list[str] = []
     resolves = 0
     last = "nothing special"
-    while world.at < begins + days * DAY:
-        for name, happen in due(begins, world.at, world.at + step):
-            happen(world)
-            last = name
-        told = told_of(world.step(step), world.at)
-        resolves += sum(not one.is_firing for one in told)
-        for page in filter(_is_page, told):
-            pages.append(_line(page, last))
-            on_page(pages[-1])
-    failures = tuple(dict.fromkeys(world.watcher.heard.failures))
-    return HealthyDays(
-        world.seed, days, step.total_seconds(), tuple(pages), resolves, failures[:5]
-    )
-
-
-def _is_page(told: Told) -> bool:
-    return told.is_page
+    for day in range(1, days + 1):
+        while world.at < begins + day * DAY:
+            for name, happen in due(begins, world.at, world.at + step):
+                happen(world)
+                last = name
+            told = told_of(world.step(step), world.at)
+            resolves += sum(not one.is_firing for one in told)
+            pages += [_line(page, last) for page in told if page.is_page]
+        failures = tuple(dict.fromkeys(world.watcher.heard.failures))
+        yield HealthyDays(
+            world.seed, day, step.total_seconds(), tuple(pages), resolves, failures[:5]
+        )
 
 
 def _line(page: Told, last: str) -> str:

@@ -175,7 +175,8 @@ LEDGER = (
         sql("UPDATE users SET tokens_remaining = NULL WHERE {users}"),
         (0.005, 0.1, 1.0),
         symptoms=r"TokenAutoInitStorm",
-        ends=_DRIFT,
+        # Who uses something is filled up, as documented: of a small plan that may be the only one.
+        ends=rf"{_DRIFT}|TokenBalances(Uni|NeverI)nitialized",
     ),
     Incident(
         "wiped_to_zero",

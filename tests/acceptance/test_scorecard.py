@@ -11,13 +11,14 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from scripts.scorecard_parts import learn
+from scripts.scorecard_parts import healthy, learn
 from scripts.scorecard_parts.incident import Scene
 from scripts.scorecard_parts.judge import Judged, Verdict, judged
 from scripts.scorecard_parts.kinds import chosen
 from scripts.scorecard_parts.play import play
 from scripts.scorecard_parts.server import DrivenMariaDB
 from scripts.scorecard_parts.tables import MONITOR, MONITOR_PASSWORD
+from scripts.scorecard_parts.watcher import coarse
 from scripts.scorecard_parts.world import Scale, World
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -103,6 +104,19 @@ def test_a_quota_is_used_up_also_where_the_account_comes_back_first(
         stopping.set()
         other.join()
         world.close()
+
+
+@pytest.mark.slow
+def test_after_each_healthy_day_it_is_told_who_was_called(tmp_path: Path) -> None:
+    world = World(tmp_path, 1, Scale(users=60, calls_a_minute=1.0), learn.BEGINS)
+    step = timedelta(hours=6)
+    world.watcher.use(coarse(world.config, step))
+    try:
+        first, second = healthy.live(world, 2, step)
+    finally:
+        world.close()
+    assert (first.days, second.days) == (1, 2)
+    assert second.pages[: len(first.pages)] == first.pages
 
 
 def _come_back(world: World, stopping: threading.Event) -> None:
