@@ -94,7 +94,8 @@ present AS (
         LOWER(CONVERT(c.column_type USING utf8mb4)) COLLATE utf8mb4_bin AS column_type,
         -- MariaDB has the word NULL where MySQL has none
         COALESCE(NULLIF(CONVERT(c.column_default USING utf8mb4), 'NULL'), '') COLLATE utf8mb4_bin AS column_default,
-        UPPER(CONVERT(c.column_key USING utf8mb4)) COLLATE utf8mb4_bin AS column_key
+        UPPER(CONVERT(c.column_key USING utf8mb4)) COLLATE utf8mb4_bin AS column_key,
+        LOWER(CONVERT(c.collation_name USING utf8mb4)) COLLATE utf8mb4_bin AS collation_name
     FROM information_schema.columns c
     WHERE c.table_schema = DATABASE()
       AND (
@@ -122,6 +123,10 @@ seen AS (
         MAX(CASE WHEN c.column_name = LOWER(w.column_name) THEN c.column_type END) AS column_type,
         MAX(CASE WHEN c.column_name = LOWER(w.column_name) THEN c.column_default END) AS column_default,
         MAX(CASE WHEN c.column_name = LOWER(w.column_name) THEN c.column_key END) AS column_key,
+        MAX(CASE WHEN c.column_name = LOWER(w.column_name) THEN c.collation_name END) AS collation_name,
+        -- of users.id, beside each row
+        MAX(MAX(CASE WHEN w.table_name = :users AND w.column_name = :id AND c.column_name = LOWER(w.column_name)
+                     THEN c.collation_name END)) OVER () AS collation_of_ids,
         SUBSTRING_INDEX(GROUP_CONCAT(
             CASE WHEN known.column_name IS NULL AND FIND_IN_SET(c.data_type, w.types) > 0 THEN c.spelled_name END
             ORDER BY LOCATE(SUBSTRING_INDEX(LOWER(w.column_name), '_', 1), c.column_name) = 0
@@ -153,13 +158,27 @@ SELECT
     -- of a view no key is seen
     CASE WHEN s.table_name = :users AND s.column_name = :id AND s.has_column AND kind.of_users <> 'VIEW'
          THEN s.column_key NOT IN ('PRI', 'UNI') END AS `key`,
+    -- one of bytes decides over another one, and of two character sets one may be made the other
+    CASE WHEN s.column_name = :user_id AND s.table_name IN (:user_subscriptions, :token_usage_history)
+         THEN s.collation_name <> s.collation_of_ids
+              AND SUBSTRING_INDEX(s.collation_name, '_', 1) = SUBSTRING_INDEX(s.collation_of_ids, '_', 1)
+              AND RIGHT(s.collation_name, 4) <> '_bin' AND RIGHT(s.collation_of_ids, 4) <> '_bin' END AS `collation`,
     s.subject AS subject,
     CONCAT(s.data_type, CASE WHEN LOCATE('unsigned', s.column_type) > 0 THEN ' UNSIGNED' ELSE '' END,
            CASE s.is_nullable WHEN 'YES' THEN ' NULL' ELSE ' NOT NULL' END,
            CASE WHEN s.column_default <> '' THEN CONCAT(' DEFAULT ', LEFT(s.column_default, 100)) ELSE '' END,
            CASE WHEN s.table_name = :users AND s.column_name = :id AND s.column_key NOT IN ('PRI', 'UNI')
-                THEN ', not unique' ELSE '' END) AS found,
+                THEN ', not unique' ELSE '' END,
+           CASE WHEN s.column_name = :user_id AND s.collation_name <> s.collation_of_ids
+                THEN CONCAT(' COLLATE ', s.collation_name) ELSE '' END) AS found,
     CASE WHEN s.table_name = :users AND s.column_name = :id THEN 'a primary or unique key'
+         WHEN s.column_name = :user_id AND s.collation_name <> s.collation_of_ids THEN CONCAT(
+             'the collation of ', :users, '.', :id, ': ALTER TABLE ', s.table_name, ' MODIFY ', s.column_name, ' ',
+             s.column_type, ' COLLATE ', s.collation_of_ids,
+             CASE s.is_nullable WHEN 'YES' THEN ' NULL' ELSE ' NOT NULL' END)
+         WHEN s.column_name = :is_active AND FIND_IN_SET(s.data_type, s.types) = 0 THEN CONCAT(
+             REPLACE(s.types, ',', ' or '), ', 1 of what is active: it is compared with 1. Where the application goes by',
+             ' another value, let the parameter is_active name a generated column that is 1 for it')
          ELSE CONCAT(REPLACE(s.types, ',', ' or '),
                      CASE s.nullable WHEN 'YES' THEN ', signed, NULL allowed, DEFAULT NULL' ELSE '' END) END AS wanted,
     CONCAT_WS(' ', CASE s.purpose

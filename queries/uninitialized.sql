@@ -174,6 +174,10 @@ subscription AS (
 subscriber AS (
     SELECT SQL_BIG_RESULT
         subscription.user_id AS user_id,
+        -- bytes, such as BINARY(16), have no place in a list with commas: as SQL writes them
+        CASE CHARSET(CONCAT(subscription.user_id))
+            WHEN 'binary' THEN CONCAT('x''', HEX(subscription.user_id), '''')
+            ELSE CONVERT(subscription.user_id USING utf8mb4) END AS listed_id,
         subscription.balance AS balance,
         MAX(subscription.tokens_limit + 0) AS tokens_limit,
         SUBSTRING(MIN(CONCAT(
@@ -223,19 +227,19 @@ plan AS (
         COUNT(CASE WHEN subscriber.balance < :cost_write_more THEN 1 END) AS write_more,
         COUNT(CASE WHEN subscriber.balance < :cost_find_image THEN 1 END) AS find_image,
         SUBSTRING_INDEX(GROUP_CONCAT(
-            CASE WHEN subscriber.verdict = 1 AND subscriber.tokens_limit > 0 THEN subscriber.user_id END ORDER BY subscriber.user_id
+            CASE WHEN subscriber.verdict = 1 AND subscriber.tokens_limit > 0 THEN subscriber.listed_id END ORDER BY subscriber.user_id
         ), ',', 1000) AS overdue_users,
         SUBSTRING_INDEX(GROUP_CONCAT(
-            CASE WHEN subscriber.balance < 0 THEN subscriber.user_id
+            CASE WHEN subscriber.balance < 0 THEN subscriber.listed_id
                  WHEN subscriber.balance > 0 THEN NULL
                  WHEN subscriber.tokens_limit > 0 THEN NULL
-                 ELSE subscriber.user_id END ORDER BY subscriber.user_id
+                 ELSE subscriber.listed_id END ORDER BY subscriber.user_id
         ), ',', 1000) AS blocked_users,
         SUBSTRING_INDEX(GROUP_CONCAT(
-            CASE WHEN subscriber.balance < 0 THEN subscriber.user_id END ORDER BY subscriber.user_id
+            CASE WHEN subscriber.balance < 0 THEN subscriber.listed_id END ORDER BY subscriber.user_id
         ), ',', 1000) AS negative_users,
         SUBSTRING_INDEX(GROUP_CONCAT(
-            CASE WHEN subscriber.balance >= 0 AND subscriber.balance < :low_balance THEN subscriber.user_id END ORDER BY subscriber.user_id
+            CASE WHEN subscriber.balance >= 0 AND subscriber.balance < :low_balance THEN subscriber.listed_id END ORDER BY subscriber.user_id
         ), ',', 10) AS low_users
     FROM subscriber
     GROUP BY subscriber.plan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 
@@ -23,12 +24,13 @@ from monitor.cli.output import (
 from monitor.collector.execute import answer
 from monitor.collector.items import for_one_item
 from monitor.collector.runnable import job_words, sql_of
+from monitor.collector.walk_bounds import example_bounds
 from monitor.database import Database, Session
+from monitor.model.binary_keys import shown_bytes
 from monitor.model.errors import QueryError, SampleError
 from monitor.model.populations import is_judged_by_share
 from monitor.model.results import Cell, Rows, Sample, Success
 from monitor.model.settings import Job, Rule
-from monitor.model.walks import any_bounds
 from monitor.model.wording import clock_time, counted, format_number
 from monitor.secrets.reader import SecretReader
 from monitor.timing.deadlines import Watchdog
@@ -97,7 +99,9 @@ def _answer(job: Job, session: Session) -> int:
     try:
         found = answer(job.query, session)
     except SampleError as error:
-        _show_rows(_rows_again(job, session))
+        # A sweep without a key that serves has none to show.
+        with suppress(SampleError):
+            _show_rows(_rows_again(job, session))
         _complain(f"{job_words(job)} failed: bad_result: {error}")
         return FAILED
     success = found.success
@@ -119,7 +123,7 @@ def _rows_again(job: Job, session: Session) -> Rows:
     """Run the statement once more, for its rows alone: they show what is wrong with them."""
     query = for_one_item(job.query, session)
     statement = query.statement_for(session.server.flavor)
-    known = {**query.parameters, **any_bounds(job.query.walk)}
+    known = {**query.parameters, **example_bounds(job.query, session)}
     values = {name: known[name] for name in statement.parameters}
     return session.fetch(
         statement, values, timeout=job.query.timeout, max_rows=job.query.max_rows
@@ -204,7 +208,7 @@ def _text(cell: Cell) -> str:
         case timedelta():
             return clock_time(cell)
         case bytes():
-            return f"0x{cell.hex()}"
+            return shown_bytes(cell)
         case _:
             return str(cell)
 

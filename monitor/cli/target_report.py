@@ -39,6 +39,8 @@ _GRANTS_TIMEOUT = timedelta(seconds=5)
 _MAX_GRANTS = 1000
 _PLAN_HEADER = ("TABLE", "TYPE", "KEY", "ROWS", "EXTRA")
 _NOTHING = "-"
+_SCHEMA = "missing_columns"
+_MISMATCH = "token_schema_column_mismatch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +175,8 @@ def _show_query(query: Query, session: Session) -> _Shown:
     zone_fault = unknown_zone(query, session)
     if zone_fault:
         echo(f"    {zone_fault}")
-    elif query.name == HISTORY_CLOCK and query.shipped:
-        _show_history_clock(query, session)
+    else:
+        _show_what_no_plan_shows(query, session)
     is_faulty = any((missing, planned.unjudged, zone_fault))
     code = USAGE if is_faulty else OK
     return _Shown(whole, code, planned.rows)
@@ -229,6 +231,15 @@ def _instead(query: Query) -> str:
     return "only the windows are read, by time and every 5m"
 
 
+def _show_what_no_plan_shows(query: Query, session: Session) -> None:
+    if not query.shipped:
+        return
+    if query.name == HISTORY_CLOCK:
+        _show_history_clock(query, session)
+    if query.name == _SCHEMA:
+        _show_mismatches(query, session)
+
+
 def _show_history_clock(query: Query, session: Session) -> None:
     """Run the one query that finds a wrong zone, which no plan shows; a newcomer sees it before the start."""
     try:
@@ -245,6 +256,24 @@ def _show_history_clock(query: Query, session: Session) -> None:
     threshold = min(thresholds, default=0.0)
     for warning in history_warnings(rows, threshold):
         echo(f"    warning: {warning}")
+
+
+def _show_mismatches(query: Query, session: Session) -> None:
+    """Run the schema query: no plan shows a type that statements cannot work with, or work with otherwise."""
+    samples = attempt(lambda: answer(query, session).success.samples)
+    if isinstance(samples, QueryError):
+        echo(f"    warning: the types of columns cannot be seen: {samples}")
+        return
+    lines = []
+    for sample in samples:
+        if sample.metric == _MISMATCH and sample.value:
+            labels, details = dict(sample.labels), dict(sample.details)
+            column = f"{labels['table']}.{labels['column']}"
+            lines.append(
+                f"{column} is {details['found']}, expected is {details['wanted']}"
+            )
+    for line in dict.fromkeys(lines):
+        echo(f"    warning: {line}")
 
 
 def _show_steps(steps: Sequence[_Step]) -> None:

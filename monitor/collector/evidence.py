@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TypeAlias
 
 from monitor.alerting.evaluate import matching
 from monitor.collector.fetching import MIN_TRY_SECONDS, fetch
 from monitor.database import Session
+from monitor.model.binary_keys import key_of, shown_bytes
 from monitor.model.errors import QueryError
 from monitor.model.results import Cell, EvidenceKey, EvidenceRow, Rows, Sample
 from monitor.model.settings import Bindable, Labels, Query, Rule, Statement
@@ -21,19 +23,27 @@ EVIDENCE_ROWS = 10
 MAX_FINDINGS = 10
 """Beyond these a rule's alerts have no examples: each is a statement, within the time of one run."""
 
+NO_BOUNDS: Mapping[str, Bindable] = MappingProxyType({})
+
 _PlainCell: TypeAlias = str | int | float | bool | None
 EvidenceCase: TypeAlias = tuple[str, Statement, Sample]
 """What has evidence: the rule's name, its statement, and the sample that it found."""
 
 
 def look_up_evidence(
-    query: Query, session: Session, samples: tuple[Sample, ...], ends_at_seconds: float
+    query: Query,
+    session: Session,
+    samples: tuple[Sample, ...],
+    ends_at_seconds: float,
+    bounds: Mapping[str, Bindable] = NO_BOUNDS,
 ) -> tuple[dict[EvidenceKey, tuple[EvidenceRow, ...]], tuple[str, ...]]:
     """Look up example rows for what the rules find, until an instant of the monotonic clock.
 
-    Returns them by rule and labels, and what failed, which fails nothing else.
+    `bounds` are between what it reads, of a query that reads in pieces. Returns them by rule and labels, and what
+    failed, which fails nothing else.
     """
-    return look_up(query, session, findings_of(query.rules, samples), ends_at_seconds)
+    findings = findings_of(query.rules, samples)
+    return look_up(query, session, findings, ends_at_seconds, bounds)
 
 
 def look_up(
@@ -41,12 +51,13 @@ def look_up(
     session: Session,
     findings: Iterable[EvidenceCase],
     ends_at_seconds: float,
+    bounds: Mapping[str, Bindable] = NO_BOUNDS,
 ) -> tuple[dict[EvidenceKey, tuple[EvidenceRow, ...]], tuple[str, ...]]:
     """Look up example rows for findings, as `look_up_evidence` does for those of its rules."""
     found: dict[EvidenceKey, tuple[EvidenceRow, ...]] = {}
     errors: list[str] = []
     for rule, statement, sample in findings:
-        values = _values(query, sample)
+        values = {**_values(query, sample), **bounds}
         left_seconds = max(MIN_TRY_SECONDS, ends_at_seconds - time.monotonic())
         timeout = timedelta(seconds=left_seconds)
         try:
@@ -61,9 +72,9 @@ def look_up(
     return found, tuple(errors)
 
 
-def lists_of(details: Labels) -> dict[str, tuple[str, ...]]:
+def lists_of(details: Labels) -> dict[str, tuple[str | bytes, ...]]:
     """Return what the details of a sample stand for in a statement: each the list that its text is, by commas."""
-    return {name: tuple(text.split(",")) for name, text in details}
+    return {name: tuple(map(key_of, text.split(","))) for name, text in details}
 
 
 def _values(query: Query, sample: Sample) -> dict[str, Bindable]:
@@ -107,7 +118,7 @@ def _plain(cell: Cell) -> _PlainCell:
     if isinstance(cell, Decimal):
         return plain_number(cell)
     if isinstance(cell, bytes):
-        return f"0x{cell.hex()}"
+        return shown_bytes(cell)
     if isinstance(cell, timedelta):
         return clock_time(cell)
     return cell.isoformat()

@@ -16,6 +16,7 @@ from monitor.collector.cursor_check import why_unfit
 from monitor.collector.fetching import fetch
 from monitor.collector.for_each import answer_each
 from monitor.collector.items import for_one_item
+from monitor.collector.walk_bounds import example_bounds
 from monitor.config.sql.required_privileges import sees_only_its_own, system_tables
 from monitor.database import Session
 from monitor.database.grants import read_grant
@@ -31,7 +32,7 @@ from monitor.model.settings import (
     Rule,
     Statement,
 )
-from monitor.model.walks import Cursor, Ledger, any_bounds
+from monitor.model.walks import Cursor, Ledger
 
 NO_PROCESS = "the account lacks PROCESS (token-monitor grants prints it)"
 
@@ -56,10 +57,18 @@ def plan(query: Query, session: Session) -> Rows:
         return fetch(
             session, statement, query.parameters, query.timeout, query.max_rows
         )
-    values = {**query.parameters, **any_bounds(query.walk)}
+    values = {**query.parameters, **_bounds(query, session)}
     rows = _explain(statement, values, query.timeout, session)
     _touch_system_tables(statement, query.timeout, session)
     return rows
+
+
+def _bounds(query: Query, session: Session) -> Mapping[str, Bindable]:
+    """Return between what a query is planned to read."""
+    try:
+        return example_bounds(query, session)
+    except SampleError as error:
+        raise QueryError(Reason.BAD_RESULT, str(error)) from None
 
 
 def _planned_statement(query: Query, session: Session) -> Statement:
@@ -107,14 +116,16 @@ def plan_evidence(rule: Rule, query: Query, session: Session) -> None:
     if rule.evidence is None or query.for_each is not None:
         return  # there is none, or no item for which to plan it
     any_labels: dict[str, Bindable] = dict.fromkeys(rule.evidence.parameters, "")
-    values = {**any_labels, **query.parameters, **_any_details(rule, query)}
+    bounds = _bounds(query, session)
+    values = {**any_labels, **query.parameters, **bounds, **_any_details(rule, query)}
     _explain(rule.evidence, values, query.timeout, session)
     _touch_system_tables(rule.evidence, query.timeout, session)
 
 
-def _any_details(rule: Rule, query: Query) -> dict[str, tuple[str, ...]]:
+def _any_details(rule: Rule, query: Query) -> dict[str, Bindable]:
+    """Return a list of NULL for each detail: a column of any type can be compared with it."""
     details = [one.details for one in query.metrics if one.name == rule.metric]
-    return dict.fromkeys(chain.from_iterable(details), ("",))
+    return dict.fromkeys(chain.from_iterable(details), (None,))
 
 
 def missing_needs(

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from monitor.collector.cells import CellField, label_of, number_of, type_of
 from monitor.collector.fetching import MIN_TRY_SECONDS, fetch, only_row
 from monitor.database import Session
+from monitor.model.binary_keys import key_of, key_text
 from monitor.model.errors import SampleError
 from monitor.model.identifiers import quoted
 from monitor.model.ledger import Account, Terms, UsageRow, UserId
@@ -66,7 +67,7 @@ class LedgerStatements:
 
     def accounts(self, users: Iterable[UserId]) -> Mapping[UserId, Account]:
         """Return balance and terms of these users; of one who is gone nothing."""
-        asked = tuple(str(user) for user in users)
+        asked = tuple(key_of(str(user)) for user in users)
         statement = self.query.accounts
         if not asked or statement is None:
             return {}
@@ -119,6 +120,8 @@ def _by_limit(subscription: tuple[int, str]) -> tuple[int, str]:
 def _user_of(cell: Cell) -> UserId:
     if isinstance(cell, int):
         return cell
+    if isinstance(cell, bytes):
+        return key_text(cell)
     text = label_of(_field_of(cell, "user_id"))
     # The history may have as text what is a number in the other table.
     return int(text) if _WHOLE_NUMBER.fullmatch(text) else text

@@ -13,8 +13,9 @@ from monitor.collector.fetching import MIN_TRY_SECONDS, fetch
 from monitor.collector.findings import RunFindings
 from monitor.database import Session
 from monitor.model.alerts import Alert, Scope
+from monitor.model.binary_keys import key_of, key_text
 from monitor.model.errors import QueryError
-from monitor.model.results import Sample
+from monitor.model.results import Cell, Sample
 from monitor.model.settings import Job, Labels, Query
 from monitor.model.statements import Repaired
 
@@ -90,10 +91,15 @@ def _count(
     values = {
         **query.parameters,
         **dict(question.alert.labels),
-        question.repaired.members: question.members,
+        question.repaired.members: tuple(map(key_of, question.members)),
     }
     timeout = timedelta(seconds=left_seconds)
     max_rows = max(query.max_rows, len(question.members))
     rows = fetch(session, question.repaired.statement, values, timeout, max_rows)
-    there = {str(cells[0]) for cells in rows.rows}
+    there = {_member(cells[0]) for cells in rows.rows}
     return len(set(question.members) - there)
+
+
+def _member(cell: Cell) -> str:
+    """Return an id as the lists of a query have it."""
+    return key_text(cell) if isinstance(cell, bytes) else str(cell)

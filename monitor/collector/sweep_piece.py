@@ -16,7 +16,7 @@ from monitor.collector.sweep_sums import added, proven_in
 from monitor.database import Session
 from monitor.model.errors import QueryError, Reason
 from monitor.model.results import CANCELLED, EvidenceKey, EvidenceRow, Rows, Sample
-from monitor.model.settings import Query, Rule, Scalar
+from monitor.model.settings import Bindable, Query, Rule
 from monitor.model.sweeps import Pace, PartCycle, Sums, SweepKey
 
 _RETRIES = 3
@@ -70,17 +70,16 @@ class PieceReader:
 
     def _read(self, under_way: PartCycle, pace: Pace, retry: int) -> Piece:
         to_key = self.keys.piece_end(under_way.reached, under_way.end, pace.width)
-        values = {
-            **self.query.parameters,
+        bounds: dict[str, Bindable] = {
             "from_key": under_way.reached,
             "to_key": to_key,
         }
         started_seconds = time.monotonic()
-        rows = self._fetch(values, self._limit(pace, retry))
+        rows = self._fetch(bounds, self._limit(pace, retry))
         seconds = time.monotonic() - started_seconds
         samples = samples_of(self.query, rows)
         sums = under_way.so_far.sums
-        examples, errors = self._examples(samples, sums, values)
+        examples, errors = self._examples(samples, sums, bounds)
         reached = to_key
         if not any(sample.value for sample in samples):
             reached = self.keys.gap_end(to_key, under_way.end)
@@ -97,8 +96,9 @@ class PieceReader:
             seconds,
         )
 
-    def _fetch(self, values: dict[str, Scalar], limit: timedelta) -> Rows:
+    def _fetch(self, bounds: dict[str, Bindable], limit: timedelta) -> Rows:
         statement = self.query.statement_for(self.session.server.flavor)
+        values = {**self.query.parameters, **bounds}
         return fetch(self.session, statement, values, limit, self.query.max_rows)
 
     def _limit(self, pace: Pace, retry: int) -> timedelta:
@@ -117,7 +117,10 @@ class PieceReader:
         return self.keys.sweep.piece.total_seconds()
 
     def _examples(
-        self, samples: tuple[Sample, ...], before: Sums, values: dict[str, Scalar]
+        self,
+        samples: tuple[Sample, ...],
+        before: Sums,
+        bounds: dict[str, Bindable],
     ) -> tuple[dict[EvidenceKey, tuple[EvidenceRow, ...]], tuple[str, ...]]:
         """Look up examples, within the piece, of what its rows prove for the first time."""
         proven = proven_in(self.query, added(before, samples, {}), Sums())
@@ -129,10 +132,10 @@ class PieceReader:
             wanted = [one for one in wanted if (one.metric, one.labels) in here]
             if not wanted:
                 continue
-            piece = replace(self.query, rules=(rule,), parameters=values)
+            piece = replace(self.query, rules=(rule,))
             ends_at_seconds = time.monotonic() + self.left_seconds
             rows, failed = look_up_evidence(
-                piece, self.session, tuple(wanted), ends_at_seconds
+                piece, self.session, tuple(wanted), ends_at_seconds, bounds
             )
             found.update(rows)
             errors += failed

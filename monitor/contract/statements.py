@@ -24,7 +24,7 @@ from monitor.model.application import (
     Uses,
 )
 
-_BEGIN: Final = r"\A(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*+\*/|\()*+"
+_BEGIN: Final = r"\A(?:\s|(?:--|\#)[^\n]*\n|/\*(?:[^*]|\*(?!/))*+\*/|\()*+"
 """Possessive: what may stand before a statement is one thing or another, so that there is nothing to try again."""
 _SQL: Final = re.compile(
     rf"""{_BEGIN}(?P<verb>
@@ -42,7 +42,7 @@ _VERB: Final = re.compile(
     re.IGNORECASE,
 )
 _MAY_HOLD_SQL: Final = re.compile(
-    r"""(?:['"`]|<<<\S{1,40}|\*/)[\s(]*+(?:--[^\n]{0,500}\n[\s(]*+)*+
+    r"""(?:['"`]|<<<\S{1,40}|\*/)[\s(]*+(?:(?:--|\#)[^\n]{0,500}\n[\s(]*+)*+
     (?:SELECT|INSERT|REPLACE|UPDATE|DELETE|WITH|CREATE|ALTER|DROP|RENAME|TRUNCATE)\s""",
     re.VERBOSE | re.IGNORECASE,
 )

@@ -107,6 +107,12 @@ _NAMES_ARE_QUOTED = frozenset(
     }
     | {1698, 2003, 2005, 2059, 2061, 3118, 4151}
 )
+_HINTS = {
+    1267: "two columns that are compared have other collations (information_schema.columns has them):"
+    " ALTER TABLE … MODIFY … COLLATE one of them, or write COLLATE in the statement;"
+    " TokenColumnMismatch names ids that have",
+}
+"""What to do, where the server's own words say only what it is."""
 _NEAR = re.compile(r"near '(.*)' at line", re.DOTALL)
 _SYNTAX_ERRORS = frozenset({1064, 1149})
 _MAX_EXCERPT = 100
@@ -146,7 +152,9 @@ def shown_message(message: str, code: int | None) -> str:
     if code not in _NAMES_ARE_QUOTED:
         text = _QUOTED.sub("'…'", text)
     text = _ADDRESS.sub("…@…", " ".join(text.split()))
-    return shortened(text, _MAX_MESSAGE)
+    text = shortened(text, _MAX_MESSAGE)
+    hint = _HINTS.get(code or 0, "")
+    return f"{text}; {hint}" if hint else text
 
 
 def syntax_error_excerpt(message: str, code: int | None) -> str:

@@ -18,7 +18,8 @@ _ENDED = (Reason.KILLED, Reason.TIMEOUT)
 _HINTS = MappingProxyType(
     {
         1365: "write NULLIF(divisor, 0) where it may be 0",
-        1292: "a CAST, or a text that is compared with a number or a time",
+        1292: "a CAST, or a text that is compared with a number or a time, as is_active of 'Y' is with 1:"
+        " TokenColumnMismatch names what of the token tables is of another type",
     }
 )
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from monitor.detection.ledger_told import overwriting_events, told_events
+from monitor.model.binary_keys import shown_key
 from monitor.model.ledger import LedgerMemory, UserId
 from monitor.model.settings import Labels
 from monitor.model.walks import KIND_LABEL, LedgerFact
@@ -26,7 +27,8 @@ def examples_of(
     for user, example in show(memory, dict(labels)):
         known = memory.users.get(user)
         balance = None if known is None else known.balance
-        examples.append({"user_id": user, **example, "balance": balance})
+        shown = shown_key(user) if isinstance(user, str) else user
+        examples.append({"user_id": shown, **example, "balance": balance})
     return examples
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from monitor.model.binary_keys import key_of
 from monitor.model.ledger import (
     ALL_USERS,
     UNKNOWN_TERMS,
@@ -32,7 +33,8 @@ class Taken:
 
 def user_hash(user: UserId) -> int:
     """Return the stable hash by which users are chosen: the same as CRC32() of a server gives."""
-    return zlib.crc32(str(user).encode())
+    key = key_of(str(user))
+    return zlib.crc32(key if isinstance(key, bytes) else key.encode())
 
 
 def rows_since(memory: LedgerMemory) -> int:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 UserId: TypeAlias = int | str
+"""As the table has it; of bytes what `binary_keys` writes."""
 
 ALL_USERS = 2**32 - 1
 """The largest hash that a user can have: up to it everybody is looked at."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 Scalar: TypeAlias = int | float | bool | str
-Bindable: TypeAlias = Scalar | tuple[str, ...]
-"""What a statement's parameter may be bound to: also a list, in its own brackets, behind IN."""
+Bindable: TypeAlias = Scalar | bytes | tuple[str | bytes | None, ...]
+"""What a statement's parameter may be bound to: also bytes, and a list, in its own brackets, behind IN."""
 
 
 class Identifier(str):

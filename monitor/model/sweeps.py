@@ -11,7 +11,7 @@ from typing import TypeAlias
 from monitor.model.settings import Labels, Query
 from monitor.model.walks import Sweep
 
-SweepKey: TypeAlias = int | str
+SweepKey: TypeAlias = int | str | bytes
 """The value of a sweep's key: a piece is what is above one, up to another."""
 SumKey: TypeAlias = tuple[str, Labels]
 """The name of a metric and the labels of one of its samples."""

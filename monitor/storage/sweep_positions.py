@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from monitor.model.binary_keys import key_of, key_text
 from monitor.model.positions import SweepPosition
 from monitor.model.settings import labels_of
 from monitor.model.sweeps import Cycle, Pace, PartCycle, SumKey, Sums, SweepKey
@@ -38,8 +39,9 @@ def parts_to_sweep(parts: Mapping[str, Any]) -> SweepPosition:
 
 
 def _under_way_to_parts(under_way: PartCycle) -> dict[str, object]:
+    keys = (under_way.first, under_way.reached, under_way.end)
     return {
-        "keys": [under_way.first, under_way.reached, under_way.end],
+        "keys": [_key_to_part(key) for key in keys],
         "so_far": _cycle_to_parts(under_way.so_far),
     }
 
@@ -49,9 +51,15 @@ def _parts_to_under_way(parts: Mapping[str, Any]) -> PartCycle:
     return PartCycle(_parts_to_cycle(parts["so_far"]), first, reached, end)
 
 
+def _key_to_part(key: SweepKey) -> int | str:
+    return key_text(key) if isinstance(key, bytes) else key
+
+
 def _key(key: object) -> SweepKey:
-    if isinstance(key, int | str):
+    if isinstance(key, int):
         return key
+    if isinstance(key, str):
+        return key_of(key)
     raise ValueError(f"not a key: {key}")
 
 

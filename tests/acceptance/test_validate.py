@@ -286,3 +286,21 @@ def test_connected_it_says_that_the_server_does_not_know_a_zone(
         'the server does not know the time zone "Asia/Saigonn" (history_time_zone)'
         in done.stdout
     )
+
+
+def test_connected_it_names_columns_of_a_type_that_statements_cannot_work_with(
+    mariadb: PrivateMariaDB, schema: str, folder: Path
+) -> None:
+    token_system(mariadb, schema)
+    execute(
+        mariadb,
+        schema,
+        "ALTER TABLE user_subscriptions MODIFY is_active CHAR(1) NULL",
+    )
+    config = write_config(folder, mariadb, schema)
+    done = run_command("validate", "--config", str(config), "--connect")
+    assert (
+        "    warning: user_subscriptions.is_active is char NULL, expected is tinyint or"
+        in done.stdout
+    )
+    assert "it is compared with 1" in done.stdout

@@ -227,6 +227,7 @@ def test_comments_before_a_statement_are_passed_over_however_many_there_are(
         "/*+ NO_ICP(users) */\n",
         "/* one */ /* two */\n-- three\n",
         "-- one\n-- two\n",
+        "# one, it's so\n # two\n",
     ],
 )
 def test_a_file_whose_only_statement_has_a_comment_before_it_is_read(
@@ -238,6 +239,8 @@ def test_a_file_whose_only_statement_has_a_comment_before_it_is_read(
     ]
 
 
-@pytest.mark.parametrize("text", ["'/*", "<<<", "'--", "'--\n", "' ", "*/(", "/**/"])
+@pytest.mark.parametrize(
+    "text", ["'/*", "<<<", "'--", "'--\n", "'#", "'#\n", "' ", "*/(", "/**/"]
+)
 def test_what_only_begins_like_a_statement_takes_no_long_look(text: str) -> None:
     assert read(a_js=text * 100_000).statements == ()

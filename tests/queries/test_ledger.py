@@ -17,6 +17,7 @@ from monitor.collector.ledger_statements import LedgerStatements
 from monitor.database import Session
 from monitor.demo.mariadb import PrivateServer
 from monitor.demo.tokens import TABLES
+from monitor.detection.ledger_rows import user_hash
 from monitor.model.errors import QueryError
 from monitor.model.ledger import DriftKind, LedgerMemory, LedgerPosition
 from monitor.model.positions import Position
@@ -66,7 +67,9 @@ def tokens(bench: Bench) -> Bench:
 _NAMES = ("users", "user_subscriptions", "token_usage_history")
 
 
-def use(bench: Bench, *users: int, tokens: int = 300, taken: int | None = None) -> None:
+def use(
+    bench: Bench, *users: int | str, tokens: int = 300, taken: int | None = None
+) -> None:
     """Let users use something that is taken off and logged; `taken` is what is really taken off."""
     off = tokens if taken is None else taken
     for user in users:
@@ -155,6 +158,60 @@ def test_what_is_taken_off_otherwise_is_told_as_what_it_is_with_its_users(
     rows = found.evidence["TokenLedgerDrift", (("kind", kind),)]
     assert {row["user_id"] for row in rows} == {5, 6, 7, 8, 9}
     assert {row["tokens"] for row in rows} == {300 - taken}
+
+
+@pytest.mark.parametrize("kind", ["BINARY(16)", "UUID"])
+def test_users_whose_ids_are_bytes_or_uuids_are_tracked_and_shown_as_others_are(
+    empty_schema: Bench, kind: str
+) -> None:
+    is_binary = kind == "BINARY(16)"
+    if not is_binary and empty_schema.session.server.flavor != "mariadb":
+        return
+    ids = [f"018f0000-0000-7000-8000-{number:012x}" for number in range(1, 11)]
+    keys = [f"'{one}'" for one in ids]
+    shown = ids
+    if is_binary:
+        keys = [f"x'{one.replace('-', '')}'" for one in ids]
+        shown = [f"0x{one.replace('-', '')}" for one in ids]
+    empty_schema.execute(
+        *TABLES,
+        *_typed("users", "id", kind),
+        *_typed("user_subscriptions", "user_id", kind),
+        *_typed("token_usage_history", "user_id", kind),
+    )
+    for key in keys:
+        empty_schema.execute(
+            "INSERT INTO users (id, email, username, password, tokens_remaining)"
+            f" VALUES ({key}, HEX({key}), 'u', '*', 500000)",
+            "INSERT INTO user_subscriptions (user_id, tokens_limit, plan_type)"
+            f" VALUES ({key}, {LIMIT}, 'Pro')",
+        )
+    use(empty_schema, *keys)
+    looks = Looks(empty_schema)
+    looks.look(6)
+    use(empty_schema, *keys[:5], taken=0)
+    looks.look()
+    looks.restart()
+    found = looks.look(3)
+
+    assert events(found) == {"undeducted": 5}
+    rows = found.evidence["TokenLedgerDrift", (("kind", "undeducted"),)]
+    assert {row["user_id"] for row in rows} == set(shown[:5])
+    assert {row["balance"] for row in rows} == {499700}
+    assert set(map(user_hash, looks.memory.users)) == _hashes(empty_schema)
+
+
+def _typed(table: str, column: str, kind: str) -> Iterator[str]:
+    """Yield what gives a column a type; of a number no server makes a UUID."""
+    for step in ("VARCHAR(36)", kind):
+        yield f"ALTER TABLE {table} MODIFY {column} {step} NOT NULL"
+
+
+def _hashes(bench: Bench) -> set[int]:
+    """Return the hashes of all users as the server has them, by which it chooses whom to read."""
+    with bench.connection.cursor() as cursor:
+        cursor.execute("SELECT CRC32(id) FROM users")
+        return {number for (number,) in cursor.fetchall()}
 
 
 def test_what_is_told_counts_from_before_it_happened_and_anew_while_it_goes_on(

@@ -14,7 +14,15 @@ from monitor.model.alerts import Alert, AlertState, Scope
 from monitor.model.settings import Job, Severity, labels_of
 from tests.queries.conftest import Bench
 from tests.queries.oracle import GRACE
-from tests.queries.tokens import NOW, Data, Subscription, Usage, User, replace_rows
+from tests.queries.tokens import (
+    NOW,
+    Data,
+    Subscription,
+    Usage,
+    User,
+    create_tables,
+    replace_rows,
+)
 
 
 def ends_at() -> float:
@@ -114,6 +122,29 @@ def test_who_is_on_another_plan_now_did_not_leave(tokens: Bench, rule: str) -> N
     alert = an_alert(tokens, rule)
     tokens.execute("UPDATE user_subscriptions SET plan_type = 'team' WHERE user_id = 1")
     assert left_of(tokens, alert) == 0
+
+
+def test_who_left_is_known_of_ids_that_are_bytes(empty_schema: Bench) -> None:
+    create_tables(empty_schema.connection)
+    fill(empty_schema, None, 5000, range(1, 7))
+    for table, column in (
+        ("users", "id"),
+        ("user_subscriptions", "user_id"),
+        ("token_usage_history", "user_id"),
+    ):
+        empty_schema.execute(
+            f"ALTER TABLE {table} MODIFY {column} VARBINARY(36)",
+            f"UPDATE {table} SET {column} = UNHEX(CONCAT('018F', LPAD({column}, 28, '0')))",
+            f"ALTER TABLE {table} MODIFY {column} BINARY(16)",
+        )
+    alert = an_alert(empty_schema, "TokenBalancesUninitialized")
+    keys = [f"x'018F{user:028}'" for user in range(1, 7)]
+    assert set(alert.members) == set(keys)
+    empty_schema.execute(
+        f"UPDATE users SET tokens_remaining = 700 WHERE id NOT IN ({keys[2]}, {keys[3]})",
+        f"DELETE FROM user_subscriptions WHERE user_id IN ({keys[2]}, {keys[3]})",
+    )
+    assert left_of(empty_schema, alert) == 2
 
 
 def test_what_cannot_be_looked_up_is_unknown_and_counts_as_a_failure_of_evidence(

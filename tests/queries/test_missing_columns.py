@@ -171,6 +171,10 @@ def test_a_column_of_the_same_name_in_another_schema_does_not_count(
             ("user_subscriptions", "is_active", "type"),
         ),
         (
+            "user_subscriptions MODIFY is_active ENUM('Y', 'N')",
+            ("user_subscriptions", "is_active", "type"),
+        ),
+        (
             "token_usage_history MODIFY created_at VARCHAR(30)",
             ("token_usage_history", "created_at", "type"),
         ),
@@ -228,6 +232,63 @@ def test_what_a_column_can_hold_is_told_as_far_as_the_code_needs_it(
     assert largest() == {balance: 32767, limit: 8388607}
     fresh.execute("ALTER TABLE users MODIFY tokens_remaining VARCHAR(20) NULL")
     assert largest() == {limit: 8388607}
+
+
+_COLLATED = "VARCHAR(36) CHARACTER SET utf8mb4 COLLATE"
+
+
+@pytest.mark.parametrize(
+    ("of_users", "of_subscriptions", "is_told"),
+    [
+        ("utf8mb4_general_ci", "utf8mb4_unicode_ci", True),
+        ("utf8mb4_general_ci", "utf8mb4_general_ci", False),
+        ("utf8mb4_general_ci", "utf8mb4_bin", False),
+        ("utf8mb4_bin", "utf8mb4_unicode_ci", False),
+    ],
+)
+def test_ids_of_two_collations_are_told_where_the_server_cannot_compare_them(
+    fresh: Bench, of_users: str, of_subscriptions: str, is_told: bool
+) -> None:
+    fresh.execute(
+        f"ALTER TABLE users MODIFY id {_COLLATED} {of_users} NOT NULL",
+        f"ALTER TABLE user_subscriptions MODIFY user_id {_COLLATED} {of_subscriptions} NULL",
+    )
+    if not is_told:
+        assert mismatches(fresh) == {}
+        fresh.answer("uninitialized")
+        return
+    assert mismatches(fresh) == {("user_subscriptions", "user_id", "collation"): 1.0}
+    with pytest.raises(QueryError, match="ALTER TABLE … MODIFY … COLLATE") as caught:
+        fresh.answer("uninitialized")
+    assert caught.value.code == 1267
+    (sample,) = [
+        one
+        for one in fresh.samples("missing_columns", "token_schema_column_mismatch")
+        if one.value
+    ]
+    details = dict(sample.details)
+    assert details["found"] == f"varchar NULL COLLATE {of_subscriptions}"
+    _, _, repair = details["wanted"].partition(": ")
+    fresh.execute(repair)
+    assert mismatches(fresh) == {}
+    fresh.answer("uninitialized")
+
+
+def test_an_is_active_of_words_is_told_with_what_it_is_compared_with(
+    fresh: Bench,
+) -> None:
+    fresh.execute(
+        "ALTER TABLE user_subscriptions MODIFY is_active CHAR(1) NULL",
+        "INSERT INTO user_subscriptions (user_id, tokens_limit, plan_type, is_active) VALUES (1, 5, 'pro', 'Y')",
+    )
+    with pytest.raises(QueryError, match="TokenColumnMismatch names what"):
+        fresh.answer("missing_limits")
+    (sample,) = [
+        one
+        for one in fresh.samples("missing_columns", "token_schema_column_mismatch")
+        if one.value
+    ]
+    assert "it is compared with 1" in dict(sample.details)["wanted"]
 
 
 def test_a_mismatch_says_what_it_is_and_what_it_should_be(fresh: Bench) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -125,6 +126,62 @@ def test_keys_that_are_text_are_walked_in_the_order_of_their_index(
     assert numbers(last.samples)["all_things", ""] == count
 
 
+_NIL = "00000000-0000-0000-0000-000000000000"
+
+
+@EXAMPLES
+@given(
+    keys=st.sets(st.binary(min_size=4, max_size=4), max_size=9),
+    widths=st.lists(st.integers(1, 5), min_size=1, max_size=3),
+)
+def test_keys_that_are_bytes_are_walked_each_once_whatever_is_in_them(
+    bench: Bench, keys: set[bytes], widths: list[int]
+) -> None:
+    assert _walked(bench, "BINARY(4)", list(keys), widths) == len(keys)
+
+
+def test_keys_of_the_type_uuid_are_walked_each_once(bench: Bench) -> None:
+    if bench.session.server.flavor != "mariadb":
+        return
+    chance = random.Random(7)
+    keys = [str(uuid.UUID(int=chance.getrandbits(128), version=4)) for _ in range(40)]
+
+    assert _walked(bench, "UUID", keys, [3]) == 40
+    assert _walked(bench, "UUID", [], [3]) == 0
+    with pytest.raises(SampleError, match=f"is '{_NIL}' in a row"):
+        _walked(bench, "UUID", [*keys, _NIL], [3])
+
+
+def test_the_uuid_of_zeros_is_a_text_as_any_other_where_the_column_is_one(
+    bench: Bench,
+) -> None:
+    keys = [_NIL, "12345678-1234-1234-1234-123456789012"]
+
+    assert _walked(bench, "CHAR(36)", keys, [1]) == 2
+
+
+def _walked(
+    bench: Bench, kind: str, keys: Sequence[str | bytes], widths: list[int]
+) -> float:
+    """Return how many rows a sweep by keys of a type counts."""
+    bench.execute(
+        "DROP TABLE IF EXISTS typed",
+        f"CREATE TABLE typed (id {kind} PRIMARY KEY, plan VARCHAR(20), n INT NULL)",
+    )
+    with bench.connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO typed VALUES (%s, 'pro', 1)", [(key,) for key in keys]
+        )
+    text = THINGS.statement.text.replace("things WHERE", "typed WHERE")
+    query = replace(
+        THINGS,
+        statement=Statement(text, THINGS.statement.parameters),
+        walk=replace(SWEEP, table="typed"),
+    )
+    *_, last = steps(query, bench.session, itertools.cycle(widths))
+    return numbers(last.samples)["all_things", ""]
+
+
 @EXAMPLES
 @given(data=contents(), widths=st.lists(st.integers(1, 3), min_size=1, max_size=3))
 def test_the_shipped_sweeps_give_the_same_in_pieces_as_at_once(
@@ -203,10 +260,10 @@ def test_between_cycles_nothing_is_read_and_the_last_result_stands(
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("BINARY(4)", "'abcd'", "neither a whole number nor text"),
-        ("DECIMAL(8,2)", "1.50", "neither a whole number nor text"),
-        ("DATETIME", "'2026-01-01'", "neither a whole number nor text"),
+        ("DECIMAL(8,2)", "1.50", "neither a whole number nor text or bytes"),
+        ("DATETIME", "'2026-01-01'", "neither a whole number nor text or bytes"),
         ("VARCHAR(20)", "''", "is '' in a row"),
+        ("VARBINARY(20)", "''", "is '' in a row"),
     ],
 )
 def test_keys_that_no_piece_can_begin_behind_are_refused_with_words(
