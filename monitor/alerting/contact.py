@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from monitor.alerting.load import LoadAccount
 from monitor.model.certificates import Certificate
 from monitor.model.deferral import Deferred
+from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure, Result, Server, Success
 from monitor.model.settings import ColumnName, Flavor
 from monitor.model.targets import Target
@@ -92,6 +93,12 @@ class TargetView:
     def unseen(self) -> frozenset[ColumnName]:
         """Return the columns that are missing, and those that the schema query may not see."""
         return self.known_missing | self.unknown
+
+    @property
+    def lets_account_in(self) -> bool:
+        """Return whether its server, where it answers, lets the monitor's account in."""
+        failure = self.last_failure
+        return failure is None or failure.reason is not Reason.ACCESS_DENIED
 
     @property
     def clock_offset_seconds(self) -> float | None:

@@ -111,6 +111,11 @@ class QueryView:
         return self.job if self.stretch == 1 else stretched(self.job, self.stretch)
 
     @property
+    def is_stretched(self) -> bool:
+        """Return whether it runs less often than configured now."""
+        return self.paced.query.schedule != self.job.query.schedule
+
+    @property
     def is_put_off(self) -> bool:
         """Return whether its last due run was put off for the server's sake."""
         return self.deferral is not None

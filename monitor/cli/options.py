@@ -30,8 +30,8 @@ from monitor.notify.kinds import KINDS
 from monitor.telemetry.log import Format, Level, Log, configure
 
 _NO_FILE = (
-    "there is no such file in {folder}; name another with --config FILE, or write one: a table [targets.NAME]"
-    " with host, user, password_file and database is enough. To see it at work first: token-monitor demo"
+    "there is no such file in {folder}; name another with --config FILE. token-monitor init --database NAME"
+    " writes one, which tries the connection too. To see it at work first: token-monitor demo"
 )
 
 _config_option = click.option(

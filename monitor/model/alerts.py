@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -180,8 +180,19 @@ class Alert:
     @property
     def declared_words(self) -> tuple[str, ...]:
         """Return what people said of it: that it is silenced, that somebody knows."""
-        said = (self.silence, self.acknowledged)
-        return tuple(one.words for one in said if one is not None)
+        return tuple(one.words for one in self._declared)
+
+    @property
+    def known_by(self) -> tuple[str, ...]:
+        """Return the same in short: what they said, and who."""
+        return tuple(one.by_words for one in self._declared)
+
+    @property
+    def _declared(self) -> Iterator[Quieted | Acknowledgement]:
+        if self.silence is not None:
+            yield self.silence
+        if self.acknowledged is not None:
+            yield self.acknowledged
 
     def is_known(self) -> bool:
         """Return whether a receiver was notified of it, be it as a quieter one, and waits for its end."""

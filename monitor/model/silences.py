@@ -67,7 +67,12 @@ class Quieted:
     def words(self) -> str:
         """Return it as texts say it."""
         end = "" if self.until is None else f" until {utc_second(self.until)}"
-        return f"silenced by {self.who or 'somebody'}{end}{_because(self.why)}"
+        return f"{self.by_words}{end}{_because(self.why)}"
+
+    @property
+    def by_words(self) -> str:
+        """Return that, and by whom."""
+        return f"silenced by {self.who or 'somebody'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +181,12 @@ class Acknowledgement:
     def words(self) -> str:
         """Return it as texts say it."""
         since, why = utc_second(self.at), _because(self.comment)
-        return f"acknowledged by {self.by or 'somebody'} at {since}{why}"
+        return f"{self.by_words} at {since}{why}"
+
+    @property
+    def by_words(self) -> str:
+        """Return that, and by whom."""
+        return f"acknowledged by {self.by or 'somebody'}"
 
 
 def _end_of(hours: ActiveHours, now: datetime) -> datetime:

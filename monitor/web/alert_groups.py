@@ -69,6 +69,8 @@ class AlertRow:
     confirmed: When | None
     is_current: bool
     note: str
+    declared: str
+    """What people said of it: that it is silenced, that somebody knows."""
     texts: Texts | None
     """Its own, where they are not the group's."""
     evidence: tuple[EvidenceRow, ...]
@@ -93,6 +95,7 @@ class AlertGroup:
     size: int
     consequences: tuple[AlertGroup, ...] = ()
     """What is muted under its alerts, by rule."""
+    consequences_title: str = ""
     consequences_left_out: int = 0
     """So many more alerts are, of rules that are not among these."""
 
@@ -106,6 +109,17 @@ class AlertGroup:
     def row_count(self) -> int:
         """Return how many alerts have a row or a line in it."""
         return len(self.rows) + sum(len(one.rows) for one in self.consequences)
+
+    @property
+    def severity_tone(self) -> Tone:
+        """Return the colour of its severity, which is nothing to be pleased with once it is over."""
+        return "wait" if self.tone == "ok" else self.tone
+
+    @property
+    def declared(self) -> str:
+        """Return what people said of all its alerts; empty where they did not, or of each something else."""
+        said = {row.declared for row in self.rows}
+        return said.pop() if len(said) == 1 else ""
 
     @property
     def note(self) -> str:
@@ -252,7 +266,8 @@ def _row(
         at_least=alert.since_at_least and not is_over,
         confirmed=when_known(confirmed, scene.now),
         is_current=is_current(alert, scene.snapshot, scene.now),
-        note=_note(alert, context),
+        note=_state_note(alert, context),
+        declared="; ".join(alert.declared_words),
         texts=_texts(alert, oldest, context),
         evidence=alert.evidence if scene.shows_evidence else (),
         is_asked_for=alert.fingerprint == context.asked,
@@ -262,12 +277,6 @@ def _row(
 def _without_texts_of(group: Texts, row: AlertRow) -> AlertRow:
     """Leave out a row's texts where the group says the same."""
     return replace(row, texts=None) if row.texts == group else row
-
-
-def _note(alert: Alert, context: PageContext) -> str:
-    """Return what there is to say of an alert beside its texts: what people said of it, and why it is as it is."""
-    notes = [*alert.declared_words, _state_note(alert, context)]
-    return "; ".join(filter(None, notes))
 
 
 def _state_note(alert: Alert, context: PageContext) -> str:

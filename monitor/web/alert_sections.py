@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from monitor.model.alerts import Alert, AlertState
+from monitor.model.wording import counted
 from monitor.web.alert_groups import (
     AlertGroup,
     PageContext,
@@ -119,8 +120,23 @@ def with_consequences(
     return replace(
         group,
         consequences=tuple(found),
+        consequences_title=_consequences_title(alerts),
         consequences_left_out=len(alerts) - listed,
     )
+
+
+def _consequences_title(alerts: Sequence[Alert]) -> str:
+    """Return why alerts are muted: what has no data was there before, and comes of something else."""
+    # One that its cause explains has that cause; the others are as they were when data was lost.
+    explained = sum(bool(alert.cause) for alert in alerts)
+    why = "Follows from it"
+    if not explained:
+        why = "No data because of it, so as last seen"
+    elif explained < len(alerts):
+        why = "Follows from it, or has no data because of it"
+    these = "it" if len(alerts) == 1 else "these"
+    count = counted(len(alerts), "alert")
+    return f"{why}, {count}; nobody is notified of {these} meanwhile"
 
 
 def not_described(sections: AlertSections, groups: Sequence[AlertGroup]) -> int:

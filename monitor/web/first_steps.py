@@ -8,7 +8,6 @@ from typing import Final
 
 from monitor.alerting.contact import TargetView
 from monitor.alerting.snapshot import Snapshot
-from monitor.model.errors import Reason
 from monitor.web.verdict import is_for_later
 
 
@@ -64,8 +63,8 @@ def first_steps(snapshot: Snapshot, now: datetime) -> tuple[FirstStep, ...]:
 
 def _way_in(view: TargetView) -> FirstStep:
     """Return what opens a target that does not let the monitor in."""
-    name, failure = view.target.name, view.last_failure
-    if failure is not None and failure.reason is Reason.ACCESS_DENIED:
+    name = view.target.name
+    if not view.lets_account_in:
         return FirstStep(
             f"{name} refuses the monitor's account: its password is wrong, or an administrator has"
             " yet to run what this prints:",

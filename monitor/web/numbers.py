@@ -36,6 +36,8 @@ _STATES: Final[dict[str, Tone]] = {
     "needs_init": "bad",
 }
 """The states of a balance, and the colour of one that anybody is in."""
+_STATE_WORDS: Final = {"needs_init": "not initialised"}
+"""Where people say it otherwise than the label."""
 _NEAR_SECONDS = 300
 _SHORTEST_SECONDS = 1800
 """Of a day less than that is a dot in an empty box."""
@@ -187,7 +189,7 @@ def _subscribers(source: TileSource) -> Iterator[NumberTile]:
         pair = ("status", state)
         found = [sample.value for sample in samples if pair in sample.labels]
         if found:
-            title = f"Subscribers {state}"
+            title = f"Subscribers {_STATE_WORDS.get(state, state)}"
             line = source.line(title, SUBSCRIBERS, pair)
             query = source.query_of(SUBSCRIBERS)
             shown = tone if sum(found) else "ok"

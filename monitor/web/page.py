@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from monitor.alerting.contact import TargetView
@@ -184,9 +184,20 @@ def _target_rows(part: _Part, scene: Scene) -> tuple[TargetRow, ...]:
 
 
 def _query_rows(part: _Part, now: datetime) -> tuple[QueryRow, ...]:
-    """Describe the queries, those in trouble first."""
+    """Describe the queries, those in trouble first; what their target says already is not said again by each."""
     ordered = sorted(part.queries, key=lambda view: is_query_well(view, now))
-    return tuple(query_row(view, now) for view in ordered[:MAX_ROWS])
+    said = {
+        (view.target.name, view.last_failure.remark)
+        for view in part.targets
+        if view.up is False and view.last_failure is not None
+    }
+    rows = [query_row(view, now) for view in ordered[:MAX_ROWS]]
+    return tuple(
+        replace(row, trouble="", is_short=True)
+        if (row.target, row.trouble) in said
+        else row
+        for row in rows
+    )
 
 
 def _receiver_rows(scene: Scene) -> tuple[ReceiverRow, ...]:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from monitor.model.alerts import Alert
 from monitor.model.silences import MaintenanceWindow, Silence, SilenceState
+from monitor.model.wording import counted
 from monitor.timing.durations import parse_duration
 from monitor.web.guards import USER, form_headers
 from monitor.web.missing_page import MissingPage
@@ -78,7 +79,7 @@ class SilencePages:
         windows = views.config().maintenance
         page = SilencesPage(
             now,
-            f"{active} active" if active else "Nothing is silenced",
+            f"{counted(active, 'silence')} active" if active else "Nothing is silenced",
             tuple(rows),
             tuple(one for one in windows if one.is_open(now)),
             may_write=bool(request.scope.get(USER)),

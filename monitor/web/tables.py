@@ -59,6 +59,8 @@ class QueryRow:
     cadence: str
     next_run: When | None
     is_current: bool
+    is_short: bool
+    """There is nothing to say of it but its status: on a narrow screen one line is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,19 +190,21 @@ def query_row(view: QueryView, now: datetime) -> QueryRow:
     target, name = view.job.key
     is_current = view.has_data_at(now)
     tone, status = _query_status(view, is_current=is_current)
+    trouble = _query_trouble(view)
     return QueryRow(
         query=name,
         target=target,
         summary=view.job.query.summary,
         tone=tone,
         status=status,
-        trouble=_query_trouble(view),
+        trouble=trouble,
         last_run=when_known(view.last_run_at, now),
         last_success=when_known(view.last_success_at, now),
         duration=_duration(view.duration_seconds),
         cadence=_cadence(view),
         next_run=None if view.next_run_at is None else until(view.next_run_at, now),
         is_current=is_current,
+        is_short=tone == "ok" and not trouble,
     )
 
 
@@ -229,7 +233,8 @@ def _cadence(view: QueryView) -> str:
         return f"{query.derivation.text}, {schedule.words}"
     if schedule == query.schedule:
         return schedule.words
-    return f"{schedule.words} (stretched)"
+    usual = query.schedule.words.removeprefix("every ")
+    return f"{schedule.words} instead of {usual}, to spare the server"
 
 
 def receiver_row(view: ReceiverView, now: datetime) -> ReceiverRow:

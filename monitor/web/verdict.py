@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
-from monitor.alerting.query_view import QueryStatus, QueryView
+from monitor.alerting.query_view import QueryView
 from monitor.alerting.shown import is_waiting, opens_at
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.alerts import Alert, AlertState
@@ -15,13 +15,12 @@ from monitor.model.own_alerts import TARGET_DOWN
 from monitor.model.schedules import Cron
 from monitor.model.settings import Severity
 from monitor.model.wording import counted
+from monitor.web.situation import Said, Situation, loud_in, situation_of
 from monitor.web.words import age
 
 Tone: TypeAlias = Literal["ok", "warn", "bad", "wait", "info"]
 """The colour of what is shown; a class of that name is in page.css."""
 _WORST_LAST: Final[tuple[Tone, ...]] = ("ok", "info", "wait", "warn", "bad")
-Said: TypeAlias = tuple[Sequence[Alert], str]
-"""Alerts of one rule, the worst first, and what they say together."""
 
 MAX_ALSO = 3
 """So many further groups are named beside the headline; the rest is counted."""
@@ -40,55 +39,6 @@ class Verdict:
     """It says that the monitor itself does not do its work."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Situation:
-    """All that speaks against a yes, each kind in the order in which it was given."""
-
-    firing: list[Said]
-    pending: list[Said]
-    down: list[str]
-    """Targets that cannot be reached."""
-    blind: list[QueryView]
-    """Queries that have run and give no data now."""
-    waiting: list[QueryView]
-    """Queries that have not run yet."""
-    failing: list[str]
-    """Receivers that do not take what they are sent."""
-    query_count: int
-
-    @property
-    def queries(self) -> str:
-        return counted(self.query_count, "query", "queries")
-
-    @property
-    def pending_text(self) -> str:
-        count = sum(len(_loud_in(one, AlertState.PENDING)) for one in self.pending)
-        return f"{counted(count, 'alert')} pending"
-
-    @property
-    def blind_text(self) -> str:
-        gives = "gives" if len(self.blind) == 1 else "give"
-        return f"{len(self.blind)} of {self.queries} {gives} no data"
-
-    @property
-    def waiting_text(self) -> str:
-        if not self.waiting:
-            return ""
-        return f"{counted(len(self.waiting), 'query', 'queries')} not run yet"
-
-    def details(self, *, without: Sequence[object] = ()) -> str:
-        """Join all that is to be said, save what the headline says already: `without` is that list."""
-        parts = (
-            (self.down, f"{', '.join(self.down)} cannot be reached"),
-            (self.blind, self.blind_text),
-            (self.pending, self.pending_text),
-            (self.failing, f"alerts do not reach {', '.join(self.failing)}"),
-            (self.waiting, self.waiting_text),
-        )
-        texts = [text for found, text in parts if found and found is not without]
-        return "; ".join(texts)
-
-
 def worst_tone(*tones: Tone) -> Tone:
     """Return the colour of what is worst among these."""
     return max(tones, key=_WORST_LAST.index)
@@ -102,7 +52,7 @@ def verdict_of(
     `sick`: why the monitor does not do its work. What fires is said all the same: it was seen, and it
     is what somebody is woken for.
     """
-    situation = _situation(snapshot, said, now)
+    situation = situation_of(snapshot, said, now)
     if situation.firing:
         return _of_firing(situation, snapshot, now)
     if sick:
@@ -110,12 +60,16 @@ def verdict_of(
         return Verdict("bad", text, sick, is_sick=True)
     if situation.down:
         return Verdict("bad", "Cannot tell: no contact", situation.details())
+    if situation.refusing:
+        text = f"Cannot tell: {situation.refusing_text}"
+        details = situation.details(without=situation.refusing)
+        return Verdict("bad", text, details)
     if situation.pending:
         return _of_pending(situation)
     return _of_silence(snapshot, situation, now)
 
 
-def _of_firing(situation: _Situation, snapshot: Snapshot, now: datetime) -> Verdict:
+def _of_firing(situation: Situation, snapshot: Snapshot, now: datetime) -> Verdict:
     (worst, text), *others = situation.firing
     is_down_said = worst[0].name == TARGET_DOWN
     details = situation.details(without=situation.down if is_down_said else ())
@@ -123,9 +77,9 @@ def _of_firing(situation: _Situation, snapshot: Snapshot, now: datetime) -> Verd
     return Verdict(_firing_tone(situation), f"{text}{last}", details, _also(others))
 
 
-def _firing_tone(situation: _Situation) -> Tone:
+def _firing_tone(situation: Situation) -> Tone:
     for one in situation.firing:
-        for alert in _loud_in(one, AlertState.FIRING):
+        for alert in loud_in(one, AlertState.FIRING):
             if alert.severity is Severity.CRITICAL:
                 return "bad"
     return "warn"
@@ -142,13 +96,13 @@ def _last_seen(alerts: Sequence[Alert], snapshot: Snapshot, now: datetime) -> st
     return ""
 
 
-def _of_pending(situation: _Situation) -> Verdict:
+def _of_pending(situation: Situation) -> Verdict:
     (_, text), *others = situation.pending
     details = situation.details(without=situation.pending)
     return Verdict("warn", f"Pending: {text}", details, _also(others))
 
 
-def _of_silence(snapshot: Snapshot, situation: _Situation, now: datetime) -> Verdict:
+def _of_silence(snapshot: Snapshot, situation: Situation, now: datetime) -> Verdict:
     """Judge where nothing fires or is pending: silence is a yes only where everything was looked at."""
     details = situation.details()
     without_blind = situation.details(without=situation.blind)
@@ -195,50 +149,6 @@ def _also(others: Sequence[Said]) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _situation(snapshot: Snapshot, said: Iterable[Said], now: datetime) -> _Situation:
-    groups = tuple(said)
-    # A group with both states is in both.
-    firing = [one for one in groups if _loud_in(one, AlertState.FIRING)]
-    pending = [one for one in groups if _loud_in(one, AlertState.PENDING)]
-    waiting: list[QueryView] = []
-    blind: list[QueryView] = []
-    for view in snapshot.queries.values():
-        if view.status is QueryStatus.WAITING:
-            waiting.append(view)
-        elif not view.has_data_at(now):
-            blind.append(view)
-    return _Situation(
-        firing,
-        pending,
-        down=_down(snapshot),
-        blind=blind,
-        waiting=waiting,
-        failing=_failing(snapshot),
-        query_count=len(snapshot.queries),
-    )
-
-
-def _down(snapshot: Snapshot) -> list[str]:
-    return [view.target.name for view in snapshot.targets.values() if view.up is False]
-
-
-def _failing(snapshot: Snapshot) -> list[str]:
-    return [
-        view.name
-        for view in snapshot.receivers.values()
-        if view.health.failing_since is not None
-    ]
-
-
-def _loud_in(said: Said, state: AlertState) -> list[Alert]:
-    """Return the alerts in a state that are more than information."""
-    return [
-        alert
-        for alert in said[0]
-        if alert.state is state and alert.severity is not Severity.INFO
-    ]
-
-
 def _all_seen(snapshot: Snapshot, now: datetime) -> str:
     queries = counted(len(snapshot.queries), "query", "queries")
     seen = f"{queries} on {counted(len(snapshot.targets), 'target')}"
@@ -247,6 +157,11 @@ def _all_seen(snapshot: Snapshot, now: datetime) -> str:
         for view in snapshot.queries.values()
         if view.data_at is not None
     ]
-    if not ages:
-        return seen
-    return f"{seen}; oldest data {age(max(ages))} old"
+    texts = [seen]
+    if ages:
+        texts.append(f"oldest data {age(max(ages))} old")
+    stretched = sum(view.is_stretched for view in snapshot.queries.values())
+    if stretched:
+        queries = counted(stretched, "query runs", "queries run")
+        texts.append(f"{queries} less often than configured, to spare the server")
+    return "; ".join(texts)

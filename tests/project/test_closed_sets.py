@@ -37,6 +37,11 @@ SELECTIONS: Mapping[tuple[str, frozenset[str]], frozenset[str]] = {
         ("alerting/query_view.py", "DEFERRED OK SKIPPED", "BLOCKED FAILED WAITING"),
         ("alerting/self_monitoring.py", "FAILING NOBODY", "FROZEN ROOT STALE"),
         (
+            "collector/sweep_keys.py",
+            "BINARY NUMBER TEXT",
+            "BIT DATE DATETIME JSON SPATIAL TIME",
+        ),
+        (
             "alerting/root_alerts.py",
             "LAGGING LOST REFUSED",
             "DEFERRED DENIED FAILING MISSING SILENT",

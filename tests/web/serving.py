@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import io
 import json
@@ -41,7 +42,8 @@ class Answer:
     @property
     def text(self) -> str:
         """Return the body as text."""
-        return self.body.decode()
+        is_gzipped = self.headers.get("content-encoding") == "gzip"
+        return (gzip.decompress(self.body) if is_gzipped else self.body).decode()
 
     @property
     def json(self) -> Any:

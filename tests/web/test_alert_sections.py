@@ -71,6 +71,23 @@ def test_what_is_muted_stands_under_its_own_cause_whether_explained_or_without_d
     assert (shown.muted, shown.not_described) == ((), 0)
 
 
+def test_what_was_there_before_data_was_lost_is_not_said_to_follow() -> None:
+    explained, blind = follows("B"), follows("C", is_explained=False)
+    titles = {
+        "Follows from it, 1 alert; nobody is notified of it meanwhile": [explained],
+        "No data because of it, so as last seen, 1 alert; nobody is notified of it meanwhile": [
+            blind
+        ],
+        "Follows from it, or has no data because of it, 2 alerts; nobody is notified of these meanwhile": [
+            explained,
+            blind,
+        ],
+    }
+    for title, alerts in titles.items():
+        (group,) = page(CAUSE, *alerts).active
+        assert group.consequences_title == title
+
+
 def test_what_follows_is_said_in_one_line_with_a_link_to_the_rest() -> None:
     one = follows("Explained")
     with serving(

@@ -204,6 +204,52 @@ def test_an_instant_that_is_pointed_at_shows_the_readers_own_time_too(
         assert shown.count("GMT+9") == 1
 
 
+def test_whoever_lives_by_another_clock_sees_what_that_says(browser: Browser) -> None:
+    said = "document.getElementById('renewal').textContent"
+    with serving(served_state()) as client:
+        page = browser.open(address(client))
+        page.call("Emulation.setTimezoneOverride", timezoneId="UTC")
+        page.ask(REFRESH)
+        page.wait_until(f"{said} === 'renews itself every 15 s'")
+        page.call("Emulation.setTimezoneOverride", timezoneId="Asia/Tokyo")
+        page.ask(REFRESH)
+        page.wait_until(
+            f"/^your clock says \\d\\d:\\d\\d; renews itself every 15 s$/.test({said})"
+        )
+
+
+def test_a_repair_is_copied_or_selected_where_the_browser_does_not_let_it_be(
+    browser: Browser,
+) -> None:
+    repair = "document.querySelector('.to-copy pre').textContent"
+    button = "document.querySelector('.to-copy button')"
+    with serving(served_state(*plans("pro"))) as client:
+        page = browser.open(address(client))
+        page.ask(
+            "Object.defineProperty(navigator, 'clipboard',"
+            " { value: { writeText: async (text) => { window.copied = text; } } }); 0"
+        )
+        page.ask(f"{button}.click()")
+        page.wait_until(f"{button}.textContent === 'Copied' && copied === {repair}")
+        refusing = browser.open(address(client))
+        refusing.ask(
+            "Object.defineProperty(navigator, 'clipboard', { value: undefined }); 0"
+        )
+        refusing.ask(f"{button}.click()")
+        refusing.wait_until(
+            f"{button}.textContent === 'Selected' && getSelection().toString() === {repair}"
+        )
+
+
+def test_without_scripts_there_is_no_button_that_could_not_copy(
+    browser: Browser,
+) -> None:
+    shown = "getComputedStyle(document.querySelector('.to-copy button')).display"
+    with serving(served_state(*plans("pro"))) as client:
+        assert browser.open(address(client)).ask(shown) == "block"
+        assert browser.open(address(client), scripts=False).ask(shown) == "none"
+
+
 def test_it_renews_itself_every_15_seconds(browser: Browser) -> None:
     served = served_state()
     with serving(served) as client:

@@ -97,7 +97,7 @@ def keep_day(served: ServedState) -> None:
 def test_a_page_has_the_numbers_of_the_product_and_what_it_costs_the_database() -> None:
     assert shown(page_of(a_scene(snapshot_of()))) == {
         "Subscribers ok": ("12", "ok"),
-        "Subscribers needs_init": ("2", "bad"),
+        "Subscribers not initialised": ("2", "bad"),
         "Uses in the last hour": ("42", "ok"),
         "Last use": ("1 min 30 s ago", "ok"),
         "Cost of the monitor, ms a minute": ("90", "ok"),
@@ -149,7 +149,7 @@ def test_each_number_has_its_line_over_the_last_day_and_what_it_was_then() -> No
         page = client.get("/").text
         assert len(re.findall(r'<svg class="spark"', page)) == 1
         assert len(re.findall(r'<path d="M', page)) == 1
-        assert "Subscribers needs_init between 3 and 4</title>" in page
+        assert "Subscribers not initialised between 3 and 4</title>" in page
         assert "4 a day ago" in text_of(client.get("/"))
         # The same line is not drawn twice within a minute, and anew after it.
         assert client.get("/").text == page
@@ -182,7 +182,7 @@ def test_the_strip_of_the_day_is_of_the_target_that_is_shown_and_of_what_is_kept
             assert page.count('<svg class="strip"') == 1
             assert len(re.findall(r'<rect class="bad"', page)) == 1
             assert f"{over.name} fired</title>" in page
-            assert "Something fired for 2 h since Sat 12:30 UTC</p>" in page
+            assert "Something fired for 2 h since Sat 12:30 UTC</span>" in page
         for address in ("/", "/?target=us", "/targets/us", "/?target=nobody"):
             assert '<svg class="strip"' not in client.get(address).text
 

@@ -26,6 +26,7 @@ from monitor.model.errors import Reason
 from monitor.model.results import ClockOffset, Failure, Outcome, Replication, Server
 from monitor.model.schedules import Cron
 from monitor.model.settings import Flavor, Severity, labels_of
+from monitor.model.silences import Acknowledgement, Quieted
 from monitor.web import LastReload
 from monitor.web.page import MAX_ROWS, Page, page_of
 from monitor.web.words import age, until
@@ -49,6 +50,7 @@ from tests.web.picture import (
     a_target,
     an_alert,
     seconds,
+    success,
     the_incident,
 )
 from tests.web.serving import ServedState, serving
@@ -322,7 +324,7 @@ def shown(snapshot: Snapshot) -> str:
 def read(page: str) -> list[str]:
     """Read a page as a person does: its text, a line for each block."""
     body = re.sub(r"\s+", " ", page[page.index("<header") :])
-    blocks = re.sub(r"<p\b|</(p|h\d|tr|li|summary|pre|header)>", r"\n\g<0>", body)
+    blocks = re.sub(r"<p\b|</(p|h\d|tr|li|summary|pre|header|nav)>", r"\n\g<0>", body)
     text = html.unescape(
         re.sub(r"<[^>]+>", " ", blocks.replace("</th>", " | ").replace("</td>", " | "))
     )
@@ -358,6 +360,7 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
     )
     assert read(page) == [
         "token-monitor",
+        "Overview History Silences",
         "users.tokens_remaining is missing on main, for at least 5 min",
         "1 of 2 queries gives no data; alerts do not reach oncall",
         "As of 2026-11-22 12:00:05 UTC Refresh",
@@ -366,11 +369,12 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
         "critical",
         "firing for 3 min , began at least 5 min ago , at 11:55 UTC, seen 5 s ago",
         "users.tokens_remaining is missing on main",
-        "Every balance query fails.",
         "What to do: runbook",
         "ALTER TABLE users ADD COLUMN tokens_remaining INT;",
+        "Copy",
+        "Every balance query fails.",
         "main column: tokens_remaining table: users",
-        "Follows from it, 1 alert; nobody is notified of it meanwhile",
+        "No data because of it, so as last seen, 1 alert; nobody is notified of it meanwhile",
         "critical TokenBalancesUninitialized summary of TokenBalancesUninitialized,"
         " firing for 3 min no data since the start",
         "Targets",
@@ -393,14 +397,15 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
         "oncall | failing for 1 min",
         "timeout: no answer",
         "1 min ago | never | 0",
-        "Overview History Silences /metrics alerts rules queries history",
+        "/metrics alerts rules queries history",
     ]
 
 
 def test_a_quiet_page_says_so_and_shows_no_alerts() -> None:
     lines = read(shown(WELL_NOW))
-    assert lines[:3] == [
+    assert lines[:4] == [
         "token-monitor",
+        "Overview History Silences",
         "All is well",
         "2 queries on 1 target; oldest data 5 s old",
     ]
@@ -434,8 +439,9 @@ def test_a_monitor_that_does_not_work_never_says_that_all_is_well() -> None:
     )
     with serving(served) as client:
         lines = read(client.get("/").text)
-    assert lines[:3] == [
+    assert lines[:4] == [
         "token-monitor",
+        "Overview History Silences",
         "Cannot tell: the monitor does not watch",
         "the pipeline does not run",
     ]
@@ -585,15 +591,15 @@ def test_the_page_shows_no_evidence_and_loads_nothing_but_its_style_and_script()
         "#main",
         "./",
         "./",
+        "history",
+        "silences",
+        "./",
         *(f"alerts/{alert.fingerprint}" for alert in reversed(alerts)),
         "targets/main",
         "queries/balances",
         "targets/main",
         "queries/missing_columns",
         "targets/main",
-        "./",
-        "history",
-        "silences",
         "metrics",
         "api/v1/alerts",
         "api/v1/rules",
@@ -613,6 +619,80 @@ def test_a_failure_without_details_still_reads_well() -> None:
     ]
 
 
+def test_an_account_that_is_refused_is_told_from_a_server_that_does_not_answer() -> (
+    None
+):
+    refused = a_snapshot(CONFIG, {"balances": DENIED, "missing_columns": DENIED})
+    assert verdict(refused) == (
+        "bad",
+        "Cannot tell: main refuses the monitor's account",
+        "2 of 2 queries give no data",
+    )
+    silent = a_snapshot(CONFIG, {"balances": LOST, "missing_columns": LOST})
+    assert verdict(silent)[1] == "Cannot tell: no contact"
+
+
+def test_what_a_lost_target_says_is_not_said_again_by_each_of_its_queries() -> None:
+    page = page_of(
+        a_scene(a_snapshot(CONFIG, {"missing_columns": LOST, "balances": LOST}))
+    )
+    said = f"{LOST.reason.value} ({LOST.detail}): {LOST.message}"
+    assert [row.trouble for row in page.targets] == [said]
+    assert [(row.trouble, row.is_short) for row in page.queries] == [("", True)] * 2
+    page = page_of(a_scene(one_fails(FAILURE)))
+    troubles = {row.query: (row.trouble, row.is_short) for row in page.queries}
+    assert troubles == {
+        "balances": (FAILURE.remark, False),
+        "missing_columns": ("", True),
+    }
+
+
+def test_what_runs_less_often_than_configured_says_so_beside_that_all_is_well() -> None:
+    quiet = a_query("quiet")
+    snapshot = a_snapshot(
+        a_config(queries=(BALANCES, quiet)), {**WELL, "quiet": success()}
+    )
+    stretched = {
+        key: replace(view, stretch=3) for key, view in snapshot.queries.items()
+    }
+    snapshot = replace(snapshot, queries=stretched)
+    assert verdict(snapshot) == (
+        "ok",
+        "All is well",
+        "2 queries on 1 target; oldest data 5 s old;"
+        " 1 query runs less often than configured, to spare the server",
+    )
+    cadence = {row.query: row.cadence for row in page_of(a_scene(snapshot)).queries}
+    assert cadence == {
+        "balances": "every 1m",
+        "quiet": "every 3m instead of 1m, to spare the server",
+    }
+
+
+def test_the_headline_says_that_somebody_knows() -> None:
+    alert, other = an_alert(), an_alert(plan="max")
+    silenced = replace(alert, silence=Quieted(("id",), who="anna"))
+    known = replace(silenced, acknowledged=Acknowledgement(NOW, by="ben"))
+    one = verdict(with_alerts(WELL_NOW, [known]))
+    assert one[2] == "silenced by anna, acknowledged by ben"
+    two = verdict(with_alerts(WELL_NOW, [silenced, other]))
+    assert two[2] == "1 of 2 alerts silenced or acknowledged"
+    assert verdict(with_alerts(WELL_NOW, [alert, other]))[2] == ""
+
+
+def test_pages_are_compressed_for_who_takes_that() -> None:
+    with serving(ServedState(CONFIG, WELL_NOW, NOW)) as client:
+        plain = client.get("/")
+        small = client.get("/", Accept_Encoding="gzip")
+        assert small.headers["content-encoding"] == "gzip"
+        assert len(small.body) * 3 < len(plain.body)
+        assert small.text.partition("As of")[0] == plain.text.partition("As of")[0]
+        assert (
+            "content-encoding"
+            not in client.get("/-/ready", Accept_Encoding="gzip").headers
+        )
+
+
 SICK = ServedState(
     CONFIG, WELL_NOW, NOW + seconds(5), healthy=(False, "the pipeline does not run")
 )
@@ -625,7 +705,7 @@ def test_what_is_sick_about_the_monitor_stands_beside_an_incident_and_not_in_its
         replace(SICK, snapshot=with_firing(WELL_NOW, Severity.CRITICAL))
     ) as client:
         lines = read(client.get("/").text)
-    assert lines[1] == SAID
+    assert lines[2] == SAID
     place = lines.index(
         "The monitor does not watch: what is shown is as it was last seen"
     )
@@ -636,7 +716,7 @@ def test_that_nobody_is_notified_is_said_also_when_all_is_well() -> None:
     config = a_config(receivers=())
     with serving(ServedState(config, a_snapshot(config), NOW)) as client:
         lines = read(client.get("/").text)
-    assert lines[1] == "All is well"
+    assert lines[2] == "All is well"
     assert lines[lines.index("Nobody is notified") + 1].startswith(
         "no receiver is configured"
     )

@@ -12,6 +12,13 @@
 
   const clock = (at) => at.toISOString().slice(11, 19) + " UTC";
 
+  // Instants are UTC, as in the log; whoever lives by another clock sees here what that says.
+  function renewing() {
+    const now = new Date();
+    const own = now.getTimezoneOffset() === 0 ? "" : "your clock says " + now.toTimeString().slice(0, 5) + "; ";
+    return own + "renews itself every 15 s";
+  }
+
   function say(text, isStale) {
     const place = said();
     if (place && place.textContent !== text) place.textContent = text;
@@ -122,9 +129,11 @@
     try {
       take(await fetchPage());
       last = new Date();
-      say("renews itself every 15 s", false);
+      say(renewing(), false);
     } catch (error) {
-      const why = error.name === "AbortError" ? "no answer" : error.message;
+      // A TypeError is what fetch makes of a connection that does not come about; each browser words it otherwise.
+      const isUnanswered = error.name === "AbortError" || error instanceof TypeError;
+      const why = isUnanswered ? "the monitor does not answer" : error.message;
       say("Not renewed since " + clock(last) + ": " + why + "; tried again every 15 s", true);
     }
     underWay = false;
@@ -135,6 +144,22 @@
     if (event.target.id !== "refresh" || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     refresh();
+  });
+  // The text beside a button, for whoever repairs in another window.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest ? event.target.closest("button.copy") : null;
+    if (!button) return;
+    const text = button.parentElement.querySelector("pre");
+    let isCopied = true;
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+    } catch {
+      // Not over plain HTTP, nor where the browser's owner forbids it: then it is selected, to be copied by hand.
+      isCopied = false;
+      getSelection().selectAllChildren(text);
+    }
+    button.textContent = isCopied ? "Copied" : "Selected";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });
   // Instants are UTC, as in the log; whoever points at one sees it by the own clock too.
   document.addEventListener("mouseover", (event) => {
@@ -148,6 +173,7 @@
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && new Date() - last >= EVERY) refresh();
   });
-  say("renews itself every 15 s", false);
+  document.documentElement.classList.add("scripted");
+  say(renewing(), false);
   timer = setTimeout(refresh, EVERY);
 })();
