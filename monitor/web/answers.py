@@ -71,6 +71,7 @@ class Answers:
             asked=request.query_params.get("alert", ""),
             chosen=chosen,
             day=self._pages.day_of_only(chosen.target, scene),
+            past=self._pages.last_day(chosen.target, scene),
         )
         text = self._template.render("page", page, root="")
         headers = form_headers(has_form=page.search.has_field)

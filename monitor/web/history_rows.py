@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from monitor.alerting.shown import shown_annotations
 from monitor.model.alerts import Alert, Change, Transition
+from monitor.model.settings import Severity
 from monitor.model.text_formats import people_number
 from monitor.storage import DeliveryAttempt
 from monitor.storage.history import DeliveryOutcome
@@ -16,6 +17,9 @@ from monitor.web.alert_groups import SEVERITY_TONES
 from monitor.web.verdict import Tone
 from monitor.web.words import When, duration, when
 
+MAX_LATEST: Final = 5
+"""So many changes are on the first page; the history has all."""
+_HEARD: Final = (Change.FIRED, Change.RESOLVED)
 _OUTCOME_TONES: Final[Mapping[DeliveryOutcome, Tone]] = {
     "taken": "ok",
     "failed": "warn",
@@ -75,6 +79,21 @@ def past_change(transition: Transition, now: datetime) -> PastChange:
         note="; ".join(filter(None, notes)),
         is_muted=alert.muted_by is not None,
     )
+
+
+def latest_changes(
+    transitions: Iterable[Transition], now: datetime
+) -> tuple[PastChange, ...]:
+    """Describe the newest changes that somebody was to hear of: what fired, and what of that is over."""
+    heard = [
+        one
+        for one in transitions
+        if one.change in _HEARD
+        and one.alert.fired_at is not None
+        and one.alert.muted_by is None
+        and one.alert.severity is not Severity.INFO
+    ]
+    return tuple(past_change(one, now) for one in heard[:MAX_LATEST])
 
 
 def _muted_words(alert: Alert) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from monitor.alerting.contact import TargetView
 from monitor.alerting.query_view import QueryView
-from monitor.model.alerts import Alert
+from monitor.model.alerts import Alert, Transition
 from monitor.model.own_alerts import WATCHDOG
 from monitor.model.settings import Config
 from monitor.web.alert_groups import (
@@ -28,6 +28,7 @@ from monitor.web.banners import Banner, Troubles, banners_of, deploy_banners
 from monitor.web.day_strip import DayStrip
 from monitor.web.first_steps import FirstStep, first_steps
 from monitor.web.headline import KnownRule, headline
+from monitor.web.history_rows import PastChange, latest_changes
 from monitor.web.numbers import (
     DayLines,
     NumberTile,
@@ -81,6 +82,8 @@ class Page:
     choices: tuple[Choices, ...]
     chosen: PageFilter
     search: TargetSearch
+    latest: tuple[PastChange, ...]
+    """What fired and resolved last."""
     strip: DayStrip | None
     """Of the only target that is shown."""
     targets: tuple[TargetRow, ...]
@@ -102,13 +105,14 @@ def page_of(
     asked: str = "",
     chosen: PageFilter = EVERY,
     day: DayLines | None = None,
+    past: Sequence[Transition] = (),
 ) -> Page:
     """Put what is known into words.
 
     `config`: for the rules about the monitor itself, and where it is reached from outside. `troubles`: what
     is wrong with the monitor itself. `asked`: the fingerprint of an alert that is shown in any case; what
     does not look like one is not looked for. `chosen`: which part is shown; the headline is of all. `day`:
-    the lines of the target, where only one is shown.
+    the lines of the target, where only one is shown. `past`: what alerts did of late, the newest first.
     """
     alerts = [alert for alert in scene.snapshot.alerts if alert.name != WATCHDOG]
     context = page_context(scene, config, asked)
@@ -133,6 +137,7 @@ def page_of(
         choices=choices_of(chosen, alerts),
         chosen=chosen,
         search=target_search(chosen.target, scene.snapshot.targets),
+        latest=latest_changes(past, scene.now),
         strip=_strip_of(part, scene, day),
         targets=_target_rows(part, scene),
         targets_left_out=max(0, len(part.targets) - MAX_ROWS),

@@ -21,7 +21,13 @@ from monitor.alerting.snapshot import (
     with_next_run,
     with_result,
 )
-from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
+from monitor.model.alerts import (
+    AlertState,
+    Change,
+    Delivery,
+    ReceiverHealth,
+    Transition,
+)
 from monitor.model.errors import Reason
 from monitor.model.results import ClockOffset, Failure, Outcome, Replication, Server
 from monitor.model.schedules import Cron
@@ -691,6 +697,36 @@ def test_pages_are_compressed_for_who_takes_that() -> None:
             "content-encoding"
             not in client.get("/-/ready", Accept_Encoding="gzip").headers
         )
+
+
+def test_what_fired_and_resolved_last_is_on_the_page_also_when_all_is_well_again() -> (
+    None
+):
+    fired = replace(an_alert(), fired_at=NOW - seconds(600))
+    over = replace(
+        fired, state=AlertState.RESOLVED, resolved_at=NOW - seconds(60), value=0
+    )
+    pending = an_alert(state=AlertState.PENDING, plan="max")
+    muted = replace(fired, muted_by="cause")
+    info = replace(fired, severity=Severity.INFO)
+    past = [
+        Transition(Change.RESOLVED, over, NOW - seconds(60)),
+        Transition(Change.FIRED, info, NOW - seconds(500)),
+        Transition(Change.FIRED, muted, NOW - seconds(550)),
+        Transition(Change.FIRED, fired, NOW - seconds(600)),
+        Transition(Change.PENDING, pending, NOW - seconds(700)),
+        Transition(Change.RESOLVED, replace(pending, state=AlertState.RESOLVED), NOW),
+    ]
+    page = page_of(a_scene(WELL_NOW), past=past)
+    assert [(row.change, row.at.text) for row in page.latest] == [
+        ("resolved", "1 min"),
+        ("fired", "10 min"),
+    ]
+    with serving(ServedState(CONFIG, WELL_NOW, NOW)) as client:
+        client.served.past.record({}, past, ())
+        lines = read(client.get("/").text)
+    assert "What happened in the last day" in lines
+    assert page_of(a_scene(WELL_NOW)).latest == ()
 
 
 SICK = ServedState(
