@@ -19,7 +19,6 @@ from monitor.web.words import When, duration, when
 
 MAX_LATEST: Final = 5
 """So many changes are on the first page; the history has all."""
-_HEARD: Final = (Change.FIRED, Change.RESOLVED)
 _OUTCOME_TONES: Final[Mapping[DeliveryOutcome, Tone]] = {
     "taken": "ok",
     "failed": "warn",
@@ -88,8 +87,7 @@ def latest_changes(
     heard = [
         one
         for one in transitions
-        if one.change in _HEARD
-        and one.alert.fired_at is not None
+        if one.alert.fired_at is not None
         and one.alert.muted_by is None
         and one.alert.severity is not Severity.INFO
     ]
