@@ -26,6 +26,12 @@ database = "app"
 change = { over = "1h" }
 [rules.TokenBalancesNeverInitialized]
 change = { over = "1h" }
+# whatever is usual
+[rules.TokenPlanUsageUnusual]
+above = 50
+summary = "{plan} is used {value} times"
+resolved_summary = ""
+description = "much"
 """
 HALF_MINUTE = timedelta(seconds=30)
 PLAN = {"plan": "pro"}
@@ -156,6 +162,22 @@ def test_subscriptions_that_ended_are_one_page_also_of_those_who_signed_up_last(
     assert found == ["TokenSignupsWithoutSubscription firing"]
 
 
+def test_subscribers_who_moved_to_another_plan_are_one_page_also_of_what_they_use(
+    config: Config,
+) -> None:
+    def moved(limit: int, uses: int) -> Mapping[str, Values]:
+        return {
+            "balances": (("token_limit_tokens", PLAN, limit),),
+            "usage_by_plan": (("token_usage_plan_events", PLAN, uses),),
+        }
+
+    found = posted(config, moved(350_000, 80), before=moved(540_000, 20))
+    assert found == ["TokenLimitsReduced firing"]
+    # Where nobody moved, they use more.
+    found = posted(config, moved(540_000, 80), before=moved(540_000, 20))
+    assert found == ["TokenPlanUsageUnusual firing"]
+
+
 def test_balances_that_became_null_are_one_page_also_of_those_who_never_used_any(
     config: Config,
 ) -> None:
@@ -188,7 +210,11 @@ def test_a_type_that_cuts_balances_off_is_one_page(config: Config) -> None:
 
     found = posted(
         config,
-        {"missing_columns": holds(32767, is_mismatch=True), "ledger": OVERWRITTEN},
+        {
+            "missing_columns": holds(32767, is_mismatch=True),
+            "ledger": OVERWRITTEN,
+            "headroom": (("token_headroom_ratio", column, 1.0),),
+        },
         before={"missing_columns": holds(8388607, is_mismatch=False)},
     )
     assert found == ["TokenColumnNarrowed firing"]
