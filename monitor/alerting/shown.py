@@ -52,11 +52,6 @@ def shown_annotations(alert: Alert) -> dict[str, str]:
     return {**kept, "summary": _over(alert, summary, past)}
 
 
-def is_at_least(alert: Alert) -> bool:
-    """Return whether not all was counted of what the alert's value says."""
-    return bool(_mark(alert))
-
-
 def total_text(alerts: Sequence[Alert]) -> str:
     """Return what the values of alerts come to, as texts say it."""
     total = format_number(sum(alert.value for alert in alerts))

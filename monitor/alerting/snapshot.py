@@ -195,12 +195,6 @@ class Snapshot:
         return [view for view in views if view.job.query.schema is not None]
 
 
-def with_result(snapshot: Snapshot, result: Result) -> Snapshot:
-    """Record one result, where its job's next run is planned as it was."""
-    view = snapshot.queries.get(result.job.key)
-    return with_run(snapshot, result, view.next_run_at if view else None)
-
-
 def with_run(
     snapshot: Snapshot, result: Result, next_run_at: datetime | None
 ) -> Snapshot:

@@ -192,9 +192,10 @@ class GridEntry(Entry):
     def _delay_behind(self, schema_delay: timedelta, at: Moment) -> timedelta:
         """Return how long a job of a large fleet waits for its first run, which is behind its target's schema.
 
-        That is in its slot: one run in each interval from the start, and no second wave behind the first. Those
-        whose slots are before the schema's turn are spread over the rest of the interval: all at once they would
-        be as many again as run in their slots, and each of them has a connection to open.
+        Until its next slot, where that is behind the schema's turn: so it has no run beside those in its slots.
+        Else until some place in what is left of the interval, by a hash: all at once those would be as many again
+        as run in their slots, and each of them has a connection to open. From its next slot on it runs in its
+        slots: the second run of such a job may follow its first at once.
         """
         until_slot = next_slot(at.now, self._interval, self._offset) - at.now
         left = self._interval - schema_delay

@@ -14,7 +14,7 @@ from monitor.collector.scheduler import Schedule
 from monitor.collector.targets import TargetRunners
 from monitor.daemon.commands import Executor
 from monitor.daemon.config_status import ConfigStatus
-from monitor.daemon.declaring import Declarations
+from monitor.daemon.declared_intake import DeclaredIntake
 from monitor.daemon.discovery import Discovery
 from monitor.daemon.events import Events
 from monitor.daemon.health import Health, Readiness
@@ -86,7 +86,7 @@ class Parts:
         self.exposition = self._make_exposition(log)
         # A thread of its own: to prepare what a fleet has found may take longer than a tick should.
         self.preparer = Ticker(self.clock, self._prepare_scrapes, name="scrapes")
-        self.declarations = self._make_declarations()
+        self.declarations = self._make_declared_intake()
         # Of its own too: the disk with the file may hang.
         self.deploy_file = Ticker(self.clock, self.declarations.look, name="deploys")
         self.deliveries = self._make_deliveries(config)
@@ -113,8 +113,10 @@ class Parts:
             on_config_file=self.config_status.note_web,
         )
 
-    def _make_declarations(self) -> Declarations:
-        return Declarations(self.inbox.put, lambda: self.latest.config, self.latest.get)
+    def _make_declared_intake(self) -> DeclaredIntake:
+        return DeclaredIntake(
+            self.inbox.put, lambda: self.latest.config, self.latest.get
+        )
 
     def _open_state(self, directory: Path) -> OpenedState:
         opened = open_directory(

@@ -34,7 +34,7 @@ from monitor.daemon.commands import (
     SetPace,
     WakeReceivers,
 )
-from monitor.daemon.declared import Declarer
+from monitor.daemon.declared_record import DeclaredRecord
 from monitor.daemon.latest import Latest
 from monitor.daemon.maintenance import Maintenance
 from monitor.daemon.messages import (
@@ -90,7 +90,7 @@ class Pipeline:
         """Until when the alert of a root last spoke for a query."""
         self._reminders = Reminders()
         self._maintenance = Maintenance(state, listener)
-        self._declarer = Declarer(state, listener, latest)
+        self._declared = DeclaredRecord(state, listener, latest)
         self._publish(restored(state, self._active, self.snapshot, self._took_at))
         self._moves = ClockMoves(state, listener)
         self._detectors = detectors_of(state, listener, latest.config, self._took_at)
@@ -130,12 +130,12 @@ class Pipeline:
                     yield from self._follow_clock()
                     yield from self._take_tick(self._took_at)
                 case DeployFile(reason):
-                    self._declarer.keep_deploys(
+                    self._declared.keep_deploys(
                         deploys.by_file(self._config, self.snapshot, reason, now)
                     )
                 case Declare(request, answer):
                     changes = Changes(self._active)
-                    self._declarer.take(request, changes, now)
+                    self._declared.take(request, changes, now)
                     key = f"declared@{now.isoformat()}"
                     yield from self._finish(changes, now, run_key=key)
                     yield ConfirmDeclared(answer)
@@ -173,7 +173,7 @@ class Pipeline:
         due = derived.due_after(update.before, update.after, key[0])
         yield from self._derive(due, now)
         said = deploys.by_result(self._config, self.snapshot, update.result, now)
-        self._declarer.keep_deploys(said)
+        self._declared.keep_deploys(said)
 
     def _derive(self, jobs: Iterable[Job], now: datetime) -> Commands:
         """Compute what is derived from results that are taken, and evaluate its rules."""
@@ -204,7 +204,7 @@ class Pipeline:
         self._publish(with_series_left_out(self.snapshot, job.key, judged.left_out))
 
     def _take_tick(self, now: datetime) -> Commands:
-        self._declarer.tick(now)
+        self._declared.tick(now)
         due = cycle.due_targets(self._facts(now), self._active)
         targets = cycle.in_turn(self._facts(now), self._active, due)
         next_run_at = self._sources.next_run_at
@@ -222,12 +222,12 @@ class Pipeline:
     def _take_config(self, config: Config, now: datetime) -> Commands:
         self._config = config
         self._listener.on_config(config)
-        self._declarer.use(config)
+        self._declared.use(config)
         self._latest.self_status = self._sources.self_status()
         before = self.snapshot
         snapshot = for_config(before, config, now)
         self._publish(with_plans(snapshot, config.jobs, self._sources.next_run_at))
-        self._declarer.keep_deploys(deploys.of_targets(self.snapshot))
+        self._declared.keep_deploys(deploys.of_targets(self.snapshot))
         self._explained = {
             key: at for key, at in self._explained.items() if key in snapshot.queries
         }
@@ -257,7 +257,7 @@ class Pipeline:
         self._explained.update(changes.explained)
         for scope, error in changes.failed:
             self._listener.on_unevaluated(scope, error)
-        self._declarer.mark(changes, now)
+        self._declared.mark(changes, now)
         transitions = tuple(changes.transitions)
         full: frozenset[str] = frozenset()
         if transitions or reminds:
@@ -304,7 +304,7 @@ class Pipeline:
 
     def _accept(self, changes: Changes) -> None:
         self._active.accept(changes)
-        self._declarer.accept(changes)
+        self._declared.accept(changes)
 
     def _facts(self, now: datetime, snapshot: Snapshot | None = None) -> Facts:
         since = Since(now, self._awake_since, self._explained)
@@ -341,7 +341,7 @@ class Pipeline:
         self._explained = moved(self._explained, by)
         self._reconnects = Reconnects()
         self._maintenance.begin_again()
-        self._declarer.look_again()
+        self._declared.look_again()
         now = self._clock.now()
         self._awake_since = self._took_at = self._latest.evaluated_at = now
         self._moves.add(by)

@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from monitor.alerting.configured import empty_snapshot
-from monitor.alerting.snapshot import Snapshot, with_result
+from monitor.alerting.snapshot import Snapshot
 from monitor.model.process_settings import StateSettings, Web
 from monitor.model.results import Result, Sample, Server, Success
 from monitor.model.schedules import Every
@@ -44,6 +44,7 @@ from monitor.web.http_protocol import Http11, UnreadAnswers
 from monitor.web.listener import listen
 from monitor.web.threads import Threads
 from monitor.web.web_config import WebConfig
+from tests.support.snapshots import with_result
 
 QUERIES = (
     *("balances", "missing_columns", "uninitialized", "recent_usage"),

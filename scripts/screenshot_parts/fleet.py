@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from monitor.alerting.snapshot import Snapshot, with_alerts, with_result
+from monitor.alerting.snapshot import Snapshot, with_alerts
 from monitor.model.alerts import Alert
 from monitor.model.settings import Config, labels_of
+from tests.support.snapshots import with_result
 from tests.web.picture import (
     COLUMN_GONE,
     GONE,

@@ -8,18 +8,13 @@ import pytest
 from monitor.alerting.configured import empty_snapshot, for_config
 from monitor.alerting.query_view import QueryStatus
 from monitor.alerting.receivers import with_delivery, with_receiver
-from monitor.alerting.snapshot import (
-    ReceiverView,
-    Snapshot,
-    with_missed,
-    with_next_run,
-    with_result,
-)
+from monitor.alerting.snapshot import ReceiverView, Snapshot, with_missed, with_next_run
 from monitor.model.alerts import Delivery, ReceiverHealth
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure, Outcome
 from monitor.model.schedules import Cron
 from monitor.model.settings import Statement
+from tests.support.snapshots import with_result
 from tests.web.picture import (
     BALANCES,
     COLUMN_GONE,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from monitor.alerting.configured import empty_snapshot
-from monitor.alerting.snapshot import Snapshot, with_result
+from monitor.alerting.snapshot import Snapshot
 from monitor.collector.reconnect import Reconnects
 from monitor.model.results import Outcome
 from monitor.model.schedules import Cron, Every
 from monitor.model.settings import Job
+from tests.support.snapshots import with_result
 from tests.web.picture import (
     BALANCES,
     COLUMNS,

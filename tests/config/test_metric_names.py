@@ -23,7 +23,6 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from monitor.alerting.configured import empty_snapshot
-from monitor.alerting.snapshot import with_result
 from monitor.config import load
 from monitor.model.errors import ConfigError
 from monitor.model.results import Sample
@@ -31,6 +30,7 @@ from monitor.model.settings import Config
 from monitor.notify.kinds import KINDS
 from monitor.telemetry.counters import Telemetry
 from monitor.telemetry.exposition import Exposition, ScrapeRequest
+from tests.support.snapshots import with_result
 from tests.web.picture import NOW, a_result, success
 
 _SUFFIXES = (

@@ -16,7 +16,7 @@ import pytest
 
 import monitor
 from monitor.alerting.configured import empty_snapshot
-from monitor.alerting.snapshot import Snapshot, with_result
+from monitor.alerting.snapshot import Snapshot
 from monitor.alerting.updates import Update
 from monitor.daemon.events import Events
 from monitor.model.alerts import Delivery, Scope
@@ -54,6 +54,7 @@ from tests.support.harness import (
     columns,
     usage,
 )
+from tests.support.snapshots import with_result
 
 EVENT = re.compile(r"[a-z]+\.(?:[a-z]+ed|lost|read|withheld)")
 """As tests/project/test_docs.py finds them."""

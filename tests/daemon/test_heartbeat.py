@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitor.alerting.configured import empty_snapshot
-from monitor.alerting.snapshot import Snapshot, with_missed, with_next_run, with_result
+from monitor.alerting.snapshot import Snapshot, with_missed, with_next_run
 from monitor.config import load
 from monitor.daemon.heartbeat import Heartbeat, is_late
 from monitor.model.alerts import Delivery
@@ -26,6 +26,7 @@ from monitor.notify.transport import Transport
 from monitor.timing.clock import AnchoredClock
 from monitor.timing.deadlines import Watchdog
 from tests.notify.far_end import Answer, FarEnd, hang_up, stall, status, trickle, until
+from tests.support.snapshots import with_result
 from tests.web.picture import (
     BALANCES,
     COLUMN_GONE,

@@ -24,7 +24,6 @@ from monitor.alerting.snapshot import (
     Snapshot,
     with_alerts,
     with_missed,
-    with_result,
     with_series_left_out,
 )
 from monitor.model.alerts import AlertState, Delivery, ReceiverHealth
@@ -53,6 +52,7 @@ from monitor.telemetry.negotiation import OPENMETRICS, TEXT, negotiated
 from monitor.telemetry.own_metrics import Counted, OwnMetric
 from monitor.telemetry.readings import MonitorState, Reading, silence_counts
 from monitor.telemetry.text_format import EOF, LineFormat, head
+from tests.support.snapshots import with_result
 from tests.web.picture import (
     BALANCES,
     COLUMN_GONE,

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from monitor.alerting.configured import empty_snapshot, for_config
 from monitor.alerting.query_view import QueryStatus, QueryView
-from monitor.alerting.snapshot import Snapshot, with_missed, with_next_run, with_result
+from monitor.alerting.snapshot import Snapshot, with_missed, with_next_run
 from monitor.model.errors import Reason
 from monitor.model.results import Blocked, Failure, Outcome, Sample
 from monitor.model.schedules import Cron
@@ -33,6 +33,7 @@ from monitor.telemetry.own_metrics import Counted
 from monitor.telemetry.pages import PreparedPage
 from monitor.telemetry.readings import MonitorState, Reading
 from monitor.timing.shift import moved
+from tests.support.snapshots import with_result
 from tests.web.picture import (
     BALANCES,
     COLUMNS,

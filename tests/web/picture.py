@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from monitor.alerting.configured import empty_snapshot
-from monitor.alerting.snapshot import Snapshot, with_alerts, with_result
+from monitor.alerting.snapshot import Snapshot, with_alerts
 from monitor.model.alerts import Alert, AlertState, Change, Scope, Transition
 from monitor.model.conditions import Condition
 from monitor.model.errors import Reason
@@ -40,6 +40,7 @@ from monitor.model.settings import (
 from monitor.model.targets import Target, Tls
 from monitor.notify.webhook.settings import WebhookSettings
 from monitor.web.views import Scene
+from tests.support.snapshots import with_result
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 MISSING = ColumnName("users", "tokens_remaining")

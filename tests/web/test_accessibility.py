@@ -12,7 +12,7 @@ import pytest
 
 from monitor.alerting.configured import empty_snapshot
 from monitor.alerting.receivers import with_delivery, with_receiver
-from monitor.alerting.snapshot import Snapshot, with_alerts, with_result
+from monitor.alerting.snapshot import Snapshot, with_alerts
 from monitor.model.alerts import (
     AlertState,
     Change,
@@ -21,6 +21,7 @@ from monitor.model.alerts import (
     Transition,
 )
 from monitor.model.settings import Config, Severity, labels_of
+from tests.support.snapshots import with_result
 from tests.web.axe import axe_source, findings
 from tests.web.browser import Browser, Page, a_browser
 from tests.web.picture import (

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from monitor.alerting.configured import empty_snapshot
-from monitor.alerting.snapshot import Snapshot, with_alerts, with_next_run, with_result
+from monitor.alerting.snapshot import Snapshot, with_alerts, with_next_run
 from monitor.model.alerts import AlertState, Change
 from monitor.model.conditions import Condition
 from monitor.model.results import Blocked
@@ -19,6 +19,7 @@ from monitor.model.schedules import Cron
 from monitor.model.settings import Config, Labels, Severity
 from monitor.timing.active_hours import read_active_hours
 from monitor.web import api, api_rules
+from tests.support.snapshots import with_result
 from tests.web.picture import (
     BALANCES,
     COLUMN_GONE,

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.alerting.snapshot import Snapshot, with_alerts, with_result
+from monitor.alerting.snapshot import Snapshot, with_alerts
 from monitor.model.alerts import Change, Transition
 from monitor.model.results import Outcome, Sample
 from monitor.model.settings import Config, Metric, labels_of
@@ -19,6 +19,7 @@ from monitor.web.alert_sections import MAX_ALERT_ROWS
 from monitor.web.numbers import MAX_PLANS
 from monitor.web.page import Page, page_of
 from monitor.web.page_filter import PageFilter, page_filter
+from tests.support.snapshots import with_result
 from tests.web.picture import (
     BALANCES,
     COLUMNS,

@@ -19,7 +19,6 @@ from monitor.alerting.snapshot import (
     with_alerts,
     with_missed,
     with_next_run,
-    with_result,
 )
 from monitor.model.alerts import (
     AlertState,
@@ -36,6 +35,7 @@ from monitor.model.silences import Acknowledgement, Quieted
 from monitor.web import LastReload
 from monitor.web.page import MAX_ROWS, Page, page_of
 from monitor.web.words import age, until
+from tests.support.snapshots import with_result
 from tests.web.picture import (
     BALANCES,
     COLUMN_GONE,

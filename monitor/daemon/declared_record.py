@@ -27,7 +27,7 @@ from monitor.storage import State
 _LOOK_EVERY: Final = timedelta(seconds=1)
 
 
-class Declarer:
+class DeclaredRecord:
     """Keeps deployments and silences, and what holds notices back. Owned by the pipeline's thread.
 
     `mark` only changes what is about to be recorded; `accept` says that it is. Until then, whatever the disk

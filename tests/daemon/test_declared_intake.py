@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from monitor.daemon.declaring import Declarations, reason_in
+from monitor.daemon.declared_intake import DeclaredIntake, reason_in
 from monitor.daemon.messages import Declare, DeployFile
 from monitor.model.deploys import BeginDeploy, DeploySettings
 from tests.support.harness import Harness, a_config
@@ -40,7 +40,7 @@ def test_it_is_told_until_the_pipeline_knows_it_and_not_again(tmp_path: Path) ->
         assert isinstance(message, DeployFile)
         told.append(message)
 
-    declarations = Declarations(put, lambda: config, lambda: one.pipeline.snapshot)
+    declarations = DeclaredIntake(put, lambda: config, lambda: one.pipeline.snapshot)
     declarations.look(one.at)
     assert told == []
     path.write_text("release 5")
@@ -64,6 +64,8 @@ def test_who_declares_waits_until_it_is_recorded() -> None:
     def put(message: Declare | DeployFile) -> None:
         one.take(message)
 
-    declarations = Declarations(put, lambda: one.config, lambda: one.pipeline.snapshot)
+    declarations = DeclaredIntake(
+        put, lambda: one.config, lambda: one.pipeline.snapshot
+    )
     assert declarations.declare(BeginDeploy(("main",), timedelta(hours=1)))
     assert len(one.state.deploys()["main"].under_way) == 1

@@ -20,7 +20,7 @@ _ANSWER_SECONDS: Final = 15.0
 _MAX_REASON: Final = 200
 
 
-class Declarations:
+class DeclaredIntake:
     """Takes what is declared in any thread, and looks at the file; the pipeline records it."""
 
     def __init__(
