@@ -44,7 +44,12 @@ class Trends:
         self._minute = 0
 
     def note(self, result: Result, config: Config) -> None:
-        """Take what a result says into the minute that goes on."""
+        """Take what a result says into the minute that goes on; nothing of a run that asked no server.
+
+        That a target has something in a minute says that it was looked at then.
+        """
+        if not result.outcome.has_reached_server:
+            return
         limit = series_limit(len(config.targets))
         target = result.job.target.name
         cost = self._slot(target, SeriesName("", COST_METRIC), limit)

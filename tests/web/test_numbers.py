@@ -11,8 +11,10 @@ from datetime import timedelta
 import pytest
 
 from monitor.alerting.snapshot import Snapshot, with_alerts
+from monitor.daemon.trends import Trends
 from monitor.model.alerts import Change, Transition
-from monitor.model.results import Outcome, Sample
+from monitor.model.deferral import Deferred
+from monitor.model.results import Blocked, Outcome, Sample
 from monitor.model.settings import Config, Metric, labels_of
 from monitor.model.trends import SeriesName, TrendNews, TrendRow
 from monitor.web.alert_sections import MAX_ALERT_ROWS
@@ -23,6 +25,9 @@ from tests.support.snapshots import with_result
 from tests.web.picture import (
     BALANCES,
     COLUMNS,
+    FAILURE,
+    LOST,
+    MISSING,
     NOW,
     UNINITIALIZED,
     a_config,
@@ -186,6 +191,41 @@ def test_the_strip_of_the_day_is_of_the_target_that_is_shown_and_of_what_is_kept
             assert "Something fired for 2 h since Sat 12:30 UTC</span>" in page
         for address in ("/", "/?target=us", "/targets/us", "/?target=nobody"):
             assert '<svg class="strip"' not in client.get(address).text
+
+
+PUT_OFF = Deferred("busy", "60 threads run, more than 50")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_known"),
+    [
+        (success(), True),
+        (FAILURE, True),
+        (PUT_OFF, False),
+        (LOST, False),
+        (Blocked((MISSING,)), False),
+    ],
+)
+def test_a_half_hour_in_which_no_server_was_asked_is_not_shown_as_looked_at(
+    outcome: Outcome, *, is_known: bool
+) -> None:
+    served = ServedState(CONFIG, snapshot_of(), NOW)
+    trends, (job, *_) = Trends({}), CONFIG.jobs
+    # Runs about the beginning of each half hour; between 6:00 and 8:00 those that are asked about.
+    for minute in range(1440, -1, -1):
+        at = NOW - timedelta(minutes=minute)
+        news = trends.due(at)
+        if news is not None:
+            served.past.write_trends(news, at)
+            trends.note_written()
+        if minute % 30 < 2:
+            is_meant = 240 < minute <= 361
+            trends.note(a_result(job, outcome if is_meant else success()), CONFIG)
+    with serving(served) as client:
+        page = client.get("/").text
+    title = "Sun 06:00 to Sun 08:00 UTC: nothing is known"
+    assert (title in page) is not is_known
+    assert ("nothing is known" in page) is not is_known
 
 
 @pytest.mark.parametrize(
