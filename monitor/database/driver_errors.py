@@ -74,7 +74,7 @@ def connect_failure_of(
     if was_cut or isinstance(cause, TimeoutError):
         return TargetError(
             Reason.TARGET_DOWN,
-            f"no answer within {seconds:g} s",
+            f"no answer within {round(seconds, 2):g} s",
             code=code,
             detail="unreachable" if greeted else "no_greeting",
         )

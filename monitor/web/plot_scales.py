@@ -27,7 +27,8 @@ def number_ticks(low: float, high: float) -> list[float]:
     if high - low < _FLAT:
         # A line in the middle, of which it is seen that it is flat.
         room = max(abs(low) / 2, 1.0)
-        low, high = low - room, high + room
+        # No axis goes below 0 where nothing is: there are no negative counts or seconds.
+        low, high = (low if low == 0 else low - room), high + room
     step = _round_step((high - low) / _WANTED)
     first, last = math.floor(low / step), math.ceil(high / step)
     return [number * step for number in range(first, last + 1)]

@@ -62,6 +62,10 @@ def test_a_point_alone_is_a_dot() -> None:
     assert (line.path.count("M"), len(line.dots)) == (1, 1)
 
 
+def test_of_what_is_always_0_no_axis_goes_below_0() -> None:
+    assert number_ticks(0, 0)[0] == 0
+
+
 def test_what_is_always_the_same_is_a_flat_line_in_the_middle() -> None:
     plot = drawn(series(5, 5, 5))
     heights = set(numbers_in(plot.lines[0].path)[1::2])
