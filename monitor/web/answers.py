@@ -16,10 +16,11 @@ from monitor.config.shipped import read_runbooks
 from monitor.model.deploys import DeployRequest
 from monitor.model.settings import Config
 from monitor.web import api, api_rules, service_discovery
+from monitor.web.badges import Badge, badge_of, badge_part, badge_picture
 from monitor.web.banners import Troubles
 from monitor.web.deploys import RefusedRequest, begin_of, deploys_json, end_of
 from monitor.web.guards import USER, form_headers
-from monitor.web.icons import icon
+from monitor.web.icons import COLOURS, icon
 from monitor.web.origins import FOREIGN, is_foreign
 from monitor.web.page import page_of
 from monitor.web.page_filter import page_filter
@@ -39,6 +40,11 @@ _RULE_TYPES = ("alert", "record")
 _CACHED = {"cache-control": "max-age=86400"}
 """A day; the address of what is cached has a hash of its content in it."""
 _BY_ACCEPT = {"vary": "accept"}
+_EMBEDDED = {
+    "cache-control": "no-cache",
+    # For a wiki of the same domain. Of any other page a foreign one could learn by its width what it says.
+    "cross-origin-resource-policy": "same-site",
+}
 
 
 class Answers:
@@ -76,6 +82,28 @@ class Answers:
         text = self._template.render("page", page, root="")
         headers = form_headers(has_form=page.search.has_field)
         return Response(text, media_type="text/html", headers=headers)
+
+    def badge_svg(self, request: Request) -> Response:
+        """Draw in two words how all is, or a part of it."""
+        badge = self._badge(request)
+        return _embedded(badge, badge_picture(badge), "image/svg+xml")
+
+    def badge_json(self, request: Request) -> Response:
+        """Return the same as shields.io reads it, which draws badges of its own."""
+        badge = self._badge(request)
+        body: api.Json = {
+            "schemaVersion": 1,
+            "label": badge.label,
+            "message": badge.message,
+            "color": COLOURS[badge.tone],
+        }
+        return _embedded(badge, orjson.dumps(body), "application/json")
+
+    def _badge(self, request: Request) -> Badge:
+        config = self._views.config()
+        sick = self._troubles(config).sick
+        part = badge_part(request.query_params)
+        return badge_of(part, self._scene(request), config, sick=sick)
 
     def query_page(self, request: Request) -> Response:
         """Show a query."""
@@ -216,6 +244,11 @@ class Answers:
             views.evaluated_at(),
             shows_evidence=_has_given_password(request),
         )
+
+
+def _embedded(badge: Badge, body: str | bytes, media_type: str) -> Response:
+    status = 200 if badge.is_known else 404
+    return Response(body, status, media_type=media_type, headers=_EMBEDDED)
 
 
 def _health(ask: Callable[[], tuple[bool, str]]) -> Response:

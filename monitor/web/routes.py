@@ -134,6 +134,8 @@ ENDPOINTS = (
     Endpoint("/silences", _silence_page),
     Endpoint("/silences/{id}/end", _of_silence_form(SilencePages.end), "POST"),
     Endpoint("/history", _in_thread(Answers.history_page)),
+    Endpoint("/badge.svg", _in_thread(Answers.badge_svg)),
+    Endpoint("/badge.json", _in_thread(Answers.badge_json)),
     Endpoint("/static/page.css", _at_once(Answers.style)),
     Endpoint("/static/page.js", _at_once(Answers.script)),
     Endpoint("/static/icon-{tone}.svg", _at_once(Answers.icon)),

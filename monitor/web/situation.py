@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from monitor.alerting.query_view import QueryStatus, QueryView
 from monitor.alerting.snapshot import Snapshot
@@ -15,6 +16,11 @@ from monitor.model.wording import counted
 
 Said: TypeAlias = tuple[Sequence[Alert], str]
 """Alerts of one rule, the worst first, and what they say together."""
+_IN_BRIEF: Final[Mapping[Severity, tuple[str, str]]] = {
+    Severity.CRITICAL: ("critical", "critical"),
+    Severity.WARNING: ("warning", "warnings"),
+}
+"""One alert and several, of each severity that is more than information; sorted, the worst is first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,21 @@ class Situation:
     @property
     def pending_text(self) -> str:
         """Return how many alerts are pending."""
-        count = sum(len(loud_in(one, AlertState.PENDING)) for one in self.pending)
-        return f"{counted(count, 'alert')} pending"
+        return f"{counted(self.pending_count, 'alert')} pending"
+
+    @property
+    def pending_count(self) -> int:
+        """Return the same as a number."""
+        return sum(len(loud_in(one, AlertState.PENDING)) for one in self.pending)
+
+    @property
+    def firing_brief(self) -> str:
+        """Return how many alerts fire of each severity, in brief."""
+        counts: Counter[Severity] = Counter()
+        for one in self.firing:
+            counts.update(alert.severity for alert in loud_in(one, AlertState.FIRING))
+        texts = [counted(counts[one], *_IN_BRIEF[one]) for one in sorted(counts)]
+        return ", ".join(texts)
 
     @property
     def blind_text(self) -> str:

@@ -37,6 +37,8 @@ class Verdict:
     """What else fires, the worst first."""
     is_sick: bool = False
     """It says that the monitor itself does not do its work."""
+    brief: str = ""
+    """The answer in two or three words, for where there is no room."""
 
 
 def worst_tone(*tones: Tone) -> Tone:
@@ -57,13 +59,14 @@ def verdict_of(
         return _of_firing(situation, snapshot, now)
     if sick:
         text = "Cannot tell: the monitor does not watch"
-        return Verdict("bad", text, sick, is_sick=True)
+        return Verdict("bad", text, sick, is_sick=True, brief="not watching")
     if situation.down:
-        return Verdict("bad", "Cannot tell: no contact", situation.details())
+        text, details = "Cannot tell: no contact", situation.details()
+        return Verdict("bad", text, details, brief="no contact")
     if situation.refusing:
         text = f"Cannot tell: {situation.refusing_text}"
         details = situation.details(without=situation.refusing)
-        return Verdict("bad", text, details)
+        return Verdict("bad", text, details, brief="access refused")
     if situation.pending:
         return _of_pending(situation)
     return _of_silence(snapshot, situation, now)
@@ -74,7 +77,13 @@ def _of_firing(situation: Situation, snapshot: Snapshot, now: datetime) -> Verdi
     is_down_said = worst[0].name == TARGET_DOWN
     details = situation.details(without=situation.down if is_down_said else ())
     last = _last_seen(worst, snapshot, now)
-    return Verdict(_firing_tone(situation), f"{text}{last}", details, _also(others))
+    return Verdict(
+        _firing_tone(situation),
+        f"{text}{last}",
+        details,
+        _also(others),
+        brief=situation.firing_brief,
+    )
 
 
 def _firing_tone(situation: Situation) -> Tone:
@@ -99,7 +108,8 @@ def _last_seen(alerts: Sequence[Alert], snapshot: Snapshot, now: datetime) -> st
 def _of_pending(situation: Situation) -> Verdict:
     (_, text), *others = situation.pending
     details = situation.details(without=situation.pending)
-    return Verdict("warn", f"Pending: {text}", details, _also(others))
+    brief = f"{situation.pending_count} pending"
+    return Verdict("warn", f"Pending: {text}", details, _also(others), brief=brief)
 
 
 def _of_silence(snapshot: Snapshot, situation: Situation, now: datetime) -> Verdict:
@@ -108,32 +118,38 @@ def _of_silence(snapshot: Snapshot, situation: Situation, now: datetime) -> Verd
     without_blind = situation.details(without=situation.blind)
     is_starting = not all(is_for_later(view, now) for view in situation.waiting)
     nothing_ran = len(situation.waiting) == len(snapshot.queries)
+    blind = f"Cannot tell: {situation.blind_text}"
     nothing_known = "Nothing is known yet: no query was due since the start"
+    nothing_runs = "no query runs on any target"
     seen = _all_seen(snapshot, now)
     if situation.waiting:
         seen = f"{seen}; {situation.waiting_text}"
-    # What speaks against a yes, and what is said of it; the first that is so counts.
-    cases: tuple[tuple[object, Verdict], ...] = (
-        (
-            situation.blind,
-            Verdict("warn", f"Cannot tell: {situation.blind_text}", without_blind),
-        ),
+    # What speaks against a yes, and what is said of it, also in brief; the first that is so counts.
+    cases: tuple[tuple[object, Tone, str, str, str], ...] = (
+        (situation.blind, "warn", blind, without_blind, "no data"),
         (
             situation.failing,
-            Verdict("warn", "Nobody would hear of an alert", details),
+            "warn",
+            "Nobody would hear of an alert",
+            details,
+            "nobody would hear",
         ),
-        (
-            is_starting,
-            Verdict("wait", "Starting: no full picture yet", details),
-        ),
+        (is_starting, "wait", "Starting: no full picture yet", details, "starting"),
         (
             not snapshot.queries,
-            Verdict("wait", "Nothing is watched", "no query runs on any target"),
+            "wait",
+            "Nothing is watched",
+            nothing_runs,
+            "nothing watched",
         ),
-        (nothing_ran, Verdict("wait", nothing_known, details)),
-        (True, Verdict("ok", "All is well", seen)),
+        (nothing_ran, "wait", nothing_known, details, "nothing known yet"),
+        (True, "ok", "All is well", seen, "all is well"),
     )
-    return next(verdict for is_so, verdict in cases if is_so)
+    return next(
+        Verdict(tone, text, detail, brief=brief)
+        for is_so, tone, text, detail, brief in cases
+        if is_so
+    )
 
 
 def is_for_later(view: QueryView, now: datetime) -> bool:

@@ -60,6 +60,7 @@ SELECTIONS: Mapping[tuple[str, frozenset[str]], frozenset[str]] = {
         ),
         ("cli/nagios.py", "CRITICAL WARNING", "INFO"),
         ("web/day_strip.py", "CRITICAL WARNING", "INFO"),
+        ("web/situation.py", "CRITICAL WARNING", "INFO"),
         ("cli/run_once.py", "CRITICAL WARNING", "INFO"),
         ("collector/cells.py", "JSON TEXT", f"{_COLUMN_TYPES} DATE DATETIME"),
         ("collector/cells.py", "DATE DATETIME", f"{_COLUMN_TYPES} JSON TEXT"),

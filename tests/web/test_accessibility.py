@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import bcrypt
@@ -168,6 +172,50 @@ def test_axe_finds_nothing_where_the_page_cannot_renew_itself(
     page = browser.open(address, headers=given)
     page.ask("document.body.className = 'unrenewed'")
     check_in_every_way(page)
+
+
+def test_a_badge_is_drawn_and_read_out_where_a_page_of_the_same_site_shows_it(
+    browser: Browser, tmp_path: Path
+) -> None:
+    served = ServedState(CONFIG, an_incident(CONFIG), NOW + seconds(5))
+    with serving(served) as client, pages_in(tmp_path) as port:
+        embedding = (
+            '<!doctype html><html lang="en"><title>Wiki</title><main><h1>Wiki</h1>'
+            f'<img src="http://tokens.ours.localhost:{client.port}/badge.svg" alt="How the tokens are">'
+            "</main></html>"
+        )
+        (tmp_path / "wiki.html").write_text(embedding, encoding="utf-8")
+        width = "document.images[0].naturalWidth"
+        page = browser.open(f"http://wiki.ours.localhost:{port}/wiki.html")
+        page.wait_until(f"{width} > 100")
+        check_in_every_way(page)
+        foreign = browser.open(f"http://wiki.theirs.localhost:{port}/wiki.html")
+        foreign.wait_until("document.images[0]?.complete")
+        assert foreign.ask(width) == 0
+        alone = browser.open(f"http://{client.host}:{client.port}/badge.svg")
+        assert alone.complaints() == []
+        assert alone.ask(
+            "document.documentElement.ariaLabel.startsWith('token-monitor: ')"
+        )
+        assert alone.ask(TEXTS_ARE_INSIDE)
+
+
+TEXTS_ARE_INSIDE = """
+[...document.querySelectorAll("text")].every((text) => {
+  const box = text.getBBox(), width = document.documentElement.width.baseVal.value;
+  return box.x >= 0 && box.x + box.width <= width && box.y >= 0 && box.y + box.height <= 20;
+})
+"""
+
+
+@contextmanager
+def pages_in(folder: Path) -> Iterator[int]:
+    """Serve the files of a folder; gives the port."""
+    handler = partial(SimpleHTTPRequestHandler, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
 
 
 def test_by_the_keyboard_the_content_is_one_key_away(browser: Browser) -> None:

@@ -403,7 +403,7 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
         "oncall | failing for 1 min",
         "timeout: no answer",
         "1 min ago | never | 0",
-        "/metrics alerts rules queries history",
+        "/metrics alerts rules queries history badge",
     ]
 
 
@@ -611,6 +611,7 @@ def test_the_page_shows_no_evidence_and_loads_nothing_but_its_style_and_script()
         "api/v1/rules",
         "api/v1/queries",
         "api/v1/history",
+        "badge.svg",
     ]
     assert " style=" not in page
 
