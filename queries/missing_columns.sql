@@ -158,7 +158,7 @@ SELECT
     -- of a view no key is seen
     CASE WHEN s.table_name = :users AND s.column_name = :id AND s.has_column AND kind.of_users <> 'VIEW'
          THEN s.column_key NOT IN ('PRI', 'UNI') END AS `key`,
-    -- one of bytes decides over another one, and of two character sets one may be made the other
+    -- a collation by bytes decides over another one; of two character sets one can be made the other mostly, and is not judged
     CASE WHEN s.column_name = :user_id AND s.table_name IN (:user_subscriptions, :token_usage_history)
          THEN s.collation_name <> s.collation_of_ids
               AND SUBSTRING_INDEX(s.collation_name, '_', 1) = SUBSTRING_INDEX(s.collation_of_ids, '_', 1)
@@ -172,13 +172,10 @@ SELECT
            CASE WHEN s.column_name = :user_id AND s.collation_name <> s.collation_of_ids
                 THEN CONCAT(' COLLATE ', s.collation_name) ELSE '' END) AS found,
     CASE WHEN s.table_name = :users AND s.column_name = :id THEN 'a primary or unique key'
-         WHEN s.column_name = :user_id AND s.collation_name <> s.collation_of_ids THEN CONCAT(
-             'the collation of ', :users, '.', :id, ': ALTER TABLE ', s.table_name, ' MODIFY ', s.column_name, ' ',
-             s.column_type, ' COLLATE ', s.collation_of_ids,
-             CASE s.is_nullable WHEN 'YES' THEN ' NULL' ELSE ' NOT NULL' END)
-         WHEN s.column_name = :is_active AND FIND_IN_SET(s.data_type, s.types) = 0 THEN CONCAT(
-             REPLACE(s.types, ',', ' or '), ', 1 of what is active: it is compared with 1. Where the application goes by',
-             ' another value, let the parameter is_active name a generated column that is 1 for it')
+         WHEN s.column_name = :user_id AND s.collation_name <> s.collation_of_ids
+         THEN CONCAT('COLLATE ', s.collation_of_ids, ' as ', :users, '.', :id)
+         WHEN s.column_name = :is_active AND FIND_IN_SET(s.data_type, s.types) = 0
+         THEN CONCAT(REPLACE(s.types, ',', ' or '), ' that is compared with 1')
          ELSE CONCAT(REPLACE(s.types, ',', ' or '),
                      CASE s.nullable WHEN 'YES' THEN ', signed, NULL allowed, DEFAULT NULL' ELSE '' END) END AS wanted,
     CONCAT_WS(' ', CASE s.purpose

@@ -226,18 +226,19 @@ plan AS (
         COUNT(CASE WHEN subscriber.balance < :cost_meta_description THEN 1 END) AS meta_description,
         COUNT(CASE WHEN subscriber.balance < :cost_write_more THEN 1 END) AS write_more,
         COUNT(CASE WHEN subscriber.balance < :cost_find_image THEN 1 END) AS find_image,
+        -- a list has at most 1000 ids and 60000 bytes: a cell of more than 64 KiB is refused, and the run with it
         SUBSTRING_INDEX(GROUP_CONCAT(
             CASE WHEN subscriber.verdict = 1 AND subscriber.tokens_limit > 0 THEN subscriber.listed_id END ORDER BY subscriber.user_id
-        ), ',', 1000) AS overdue_users,
+        ), ',', LEAST(1000, FLOOR(60000 / (1 + MAX(LENGTH(subscriber.listed_id)))))) AS overdue_users,
         SUBSTRING_INDEX(GROUP_CONCAT(
             CASE WHEN subscriber.balance < 0 THEN subscriber.listed_id
                  WHEN subscriber.balance > 0 THEN NULL
                  WHEN subscriber.tokens_limit > 0 THEN NULL
                  ELSE subscriber.listed_id END ORDER BY subscriber.user_id
-        ), ',', 1000) AS blocked_users,
+        ), ',', LEAST(1000, FLOOR(60000 / (1 + MAX(LENGTH(subscriber.listed_id)))))) AS blocked_users,
         SUBSTRING_INDEX(GROUP_CONCAT(
             CASE WHEN subscriber.balance < 0 THEN subscriber.listed_id END ORDER BY subscriber.user_id
-        ), ',', 1000) AS negative_users,
+        ), ',', LEAST(1000, FLOOR(60000 / (1 + MAX(LENGTH(subscriber.listed_id)))))) AS negative_users,
         SUBSTRING_INDEX(GROUP_CONCAT(
             CASE WHEN subscriber.balance >= 0 AND subscriber.balance < :low_balance THEN subscriber.listed_id END ORDER BY subscriber.user_id
         ), ',', 10) AS low_users

@@ -108,9 +108,9 @@ _NAMES_ARE_QUOTED = frozenset(
     | {1698, 2003, 2005, 2059, 2061, 3118, 4151}
 )
 _HINTS = {
-    1267: "two columns that are compared have other collations (information_schema.columns has them):"
+    1267: "two columns that are compared have different collations (information_schema.columns has them):"
     " ALTER TABLE … MODIFY … COLLATE one of them, or write COLLATE in the statement;"
-    " TokenColumnMismatch names ids that have",
+    " of ids see TokenColumnMismatch",
 }
 """What to do, where the server's own words say only what it is."""
 _NEAR = re.compile(r"near '(.*)' at line", re.DOTALL)

@@ -9,6 +9,10 @@ from monitor.storage.serialization import instant_to_text
 
 # A row that a bad disk spoilt has no severity, and fails no others.
 _SEVERITY = "CASE WHEN json_valid(alert) THEN json_extract(alert, '$.severity') END = ?"
+_WAS_TOLD = (
+    "CASE WHEN json_valid(alert) THEN json_extract(alert, '$.fired_at') IS NOT NULL"
+    " AND json_extract(alert, '$.muted_by') IS NULL AND json_extract(alert, '$.severity') <> ? END"
+)
 
 _Condition = tuple[str, str | None]
 """A condition of a WHERE with one placeholder, and the value for it; None: the condition does not count."""
@@ -24,11 +28,14 @@ class HistoryFilter:
     fingerprint: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    was_told: bool = False
+    """Of transitions only those of alerts that fired, under no other one, and are more than information."""
 
     def of_transitions(self) -> tuple[str, list[str]]:
         """Return the WHERE for the table of transitions, and its values."""
         of_alert = [("fingerprint = ?", self.fingerprint), (_SEVERITY, self.severity)]
-        return _joined([*self._common(), *of_alert])
+        told = (_WAS_TOLD, "info" if self.was_told else None)
+        return _joined([*self._common(), *of_alert, told])
 
     def of_deliveries(self) -> tuple[str, list[str]]:
         """Return the WHERE for the table of deliveries, which know no severity, and its values."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -93,6 +93,8 @@ class AlertGroup:
     rows: tuple[AlertRow, ...]
     left_out: int
     size: int
+    declared: str = ""
+    """What people said of all its alerts; empty where they did not, or of each something else."""
     consequences: tuple[AlertGroup, ...] = ()
     """What is muted under its alerts, by rule."""
     consequences_title: str = ""
@@ -114,12 +116,6 @@ class AlertGroup:
     def severity_tone(self) -> Tone:
         """Return the colour of its severity, which is nothing to be pleased with once it is over."""
         return "wait" if self.tone == "ok" else self.tone
-
-    @property
-    def declared(self) -> str:
-        """Return what people said of all its alerts; empty where they did not, or of each something else."""
-        said = {row.declared for row in self.rows}
-        return said.pop() if len(said) == 1 else ""
 
     @property
     def note(self) -> str:
@@ -191,7 +187,17 @@ def group_of(
         rows=tuple(_without_texts_of(texts, row) for row in rows),
         left_out=len(alerts) - len(shown),
         size=len(alerts),
+        declared=_declared_of_all(alerts),
     )
+
+
+def _declared_of_all(alerts: Iterable[Alert]) -> str:
+    said = {_declared(alert) for alert in alerts}
+    return said.pop() if len(said) == 1 else ""
+
+
+def _declared(alert: Alert) -> str:
+    return "; ".join(alert.declared_words)
 
 
 def without_anchor(group: AlertGroup, anchors: set[str]) -> AlertGroup:
@@ -267,7 +273,7 @@ def _row(
         confirmed=when_known(confirmed, scene.now),
         is_current=is_current(alert, scene.snapshot, scene.now),
         note=_state_note(alert, context),
-        declared="; ".join(alert.declared_words),
+        declared=_declared(alert),
         texts=_texts(alert, oldest, context),
         evidence=alert.evidence if scene.shows_evidence else (),
         is_asked_for=alert.fingerprint == context.asked,

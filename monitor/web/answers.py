@@ -21,6 +21,7 @@ from monitor.web.banners import Troubles
 from monitor.web.deploys import RefusedRequest, begin_of, deploys_json, end_of
 from monitor.web.guards import USER, form_headers
 from monitor.web.icons import COLOURS, icon
+from monitor.web.latest import LatestTransitions
 from monitor.web.origins import FOREIGN, is_foreign
 from monitor.web.page import page_of
 from monitor.web.page_filter import page_filter
@@ -62,6 +63,7 @@ class Answers:
         self._runbooks = read_runbooks()
         self._template = PageTemplate(version=version, runbooks=self._runbooks)
         self._pages = DetailPages(views, self._template)
+        self._latest = LatestTransitions(views.past)
         self.of_silences = SilenceAnswers(views)
         self.silence_pages = SilencePages(views, self._template, self.of_silences)
 
@@ -77,7 +79,7 @@ class Answers:
             asked=request.query_params.get("alert", ""),
             chosen=chosen,
             day=self._pages.day_of_only(chosen.target, scene),
-            past=self._pages.last_day(chosen.target, scene),
+            past=self._latest.of(chosen.target, scene.now),
         )
         text = self._template.render("page", page, root="")
         headers = form_headers(has_form=page.search.has_field)

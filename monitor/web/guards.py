@@ -1,4 +1,4 @@
-"""Stand between the HTTP server and the application: time limit, headers, passwords.
+"""Stand between the HTTP server and the application: time limit, headers, passwords, compression.
 
 Each guard is an ASGI application around another one. All that they get are HTTP requests: the server that
 calls them takes no websockets, and the threads of the application are started by `server` itself.
@@ -14,9 +14,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from email.utils import formatdate
 from typing import TypeAlias
 
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from monitor.telemetry.negotiation import takes_gzip
 from monitor.web.passwords import Passwords
 from monitor.web.threads import Threads
 from monitor.web.web_config import WebConfig
@@ -51,6 +53,12 @@ _FORM_HEADERS = {
 def form_headers(*, has_form: bool) -> Mapping[str, str]:
     """Return the headers that a page has of its own: where it has a form, those that let it be sent."""
     return _FORM_HEADERS if has_form else {}
+
+
+_COMPRESSED_BYTES = 1000
+"""What is shorter fits into a packet or two as it is."""
+_COMPRESSION = 5
+"""Of a page a sixth is left at this level, and little less at higher ones that take much longer."""
 
 
 class TimeLimit:
@@ -160,6 +168,23 @@ class BasicAuth:
         challenge = {"www-authenticate": 'Basic realm="token-monitor", charset="UTF-8"'}
         refusal = PlainTextResponse("Unauthorized\n", 401, headers=challenge)
         await refusal(scope, receive, send)
+
+
+class Compressed:
+    """Compresses answers that are long, for who takes gzip."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._plain = app
+        self._compressing = GZipMiddleware(app, _COMPRESSED_BYTES, _COMPRESSION)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and compress its answer where that is asked for and tells nobody anything."""
+        takes = takes_gzip(header_of(scope, b"accept-encoding") or "")
+        # The length of a compressed page tells whether what an address puts into it is in it already (BREACH): behind
+        # a password it may have the ids of users.
+        could_tell = USER in scope and scope["query_string"]
+        app = self._compressing if takes and not could_tell else self._plain
+        await app(scope, receive, send)
 
 
 def _credentials(header: str) -> tuple[str, str] | None:

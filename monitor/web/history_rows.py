@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from monitor.alerting.shown import shown_annotations
 from monitor.model.alerts import Alert, Change, Transition
-from monitor.model.settings import Severity
 from monitor.model.text_formats import people_number
 from monitor.storage import DeliveryAttempt
 from monitor.storage.history import DeliveryOutcome
@@ -83,15 +83,8 @@ def past_change(transition: Transition, now: datetime) -> PastChange:
 def latest_changes(
     transitions: Iterable[Transition], now: datetime
 ) -> tuple[PastChange, ...]:
-    """Describe the newest changes that somebody was to hear of: what fired, and what of that is over."""
-    heard = [
-        one
-        for one in transitions
-        if one.alert.fired_at is not None
-        and one.alert.muted_by is None
-        and one.alert.severity is not Severity.INFO
-    ]
-    return tuple(past_change(one, now) for one in heard[:MAX_LATEST])
+    """Describe the first few of these, the newest first."""
+    return tuple(past_change(one, now) for one in islice(transitions, MAX_LATEST))
 
 
 def _muted_words(alert: Alert) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -137,7 +137,7 @@ def page_of(
         choices=choices_of(chosen, alerts),
         chosen=chosen,
         search=target_search(chosen.target, scene.snapshot.targets),
-        latest=latest_changes(past, scene.now),
+        latest=_latest_of(past, chosen, scene.now),
         strip=_strip_of(part, scene, day),
         targets=_target_rows(part, scene),
         targets_left_out=max(0, len(part.targets) - MAX_ROWS),
@@ -147,6 +147,12 @@ def page_of(
         asked_for=context.asked,
         asked="" if is_shown else context.asked,
     )
+
+
+def _latest_of(
+    past: Iterable[Transition], chosen: PageFilter, now: datetime
+) -> tuple[PastChange, ...]:
+    return latest_changes((one for one in past if chosen.lets(one.alert)), now)
 
 
 def _banners(scene: Scene, troubles: Troubles, verdict: Verdict) -> tuple[Banner, ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from monitor.model.alerts import Transition
 from monitor.model.settings import Config
 from monitor.storage.history_filter import HistoryFilter
 from monitor.web.alert_page import (
@@ -40,8 +39,6 @@ _MAX_CSV = 10_000
 """As many as are kept."""
 _MAX_INCIDENTS = 500
 """Of one target: more bars nobody tells apart."""
-_MAX_LATEST = 40
-"""Among so many the few of the first page are looked for, since pending and muted ones are no news."""
 _MAX_DAYS = 8
 """Days of so many targets are kept drawn."""
 _RENEWED_AFTER = timedelta(minutes=1)
@@ -122,12 +119,6 @@ class DetailPages:
         if len(names) != 1:
             return None
         return self._day_of(names[0], scene)
-
-    def last_day(self, target: str, scene: Scene) -> Sequence[Transition]:
-        """Return what alerts did within the last day, on a target or on all, the newest first."""
-        since = scene.now - RANGES[0].length
-        wanted = HistoryFilter(target=target or None, since=since)
-        return self._views.past.transitions(_MAX_LATEST, wanted)
 
     def _day_of(self, target: str, scene: Scene) -> DayLines:
         known = self._days.get(target)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from starlette.middleware.gzip import GZipMiddleware
 from uvicorn.server import ServerState
 
 from monitor.model.certificates import Certificate
@@ -20,7 +19,7 @@ from monitor.model.process_settings import Web
 from monitor.telemetry.log import Log
 from monitor.web.config_file import WebConfigFile
 from monitor.web.connections import Connections
-from monitor.web.guards import BasicAuth, ExtraHeaders, TimeLimit
+from monitor.web.guards import BasicAuth, Compressed, ExtraHeaders, TimeLimit
 from monitor.web.hosts import HostCheck
 from monitor.web.http_protocol import Http11, UnreadAnswers
 from monitor.web.listener import ListeningSocket, listen
@@ -35,10 +34,6 @@ REQUEST_SECONDS = 60.0
 _START_SECONDS = 10.0
 _GRACE_SECONDS = 0.5
 """For answers under way when the daemon stops: most take milliseconds, and a stop is waited for."""
-_COMPRESSED_BYTES = 1000
-"""What is shorter fits into a packet or two as it is."""
-_COMPRESSION = 5
-"""Of a page a sixth is left at this level, and little less at higher ones that take much longer."""
 _RECORD_BYTES = 16 * 1024
 """The largest record of TLS (RFC 8446, section 5.1)."""
 
@@ -127,9 +122,9 @@ class WebServer:
         sslproto.SSLProtocol.max_size = _RECORD_BYTES
         threads = Threads(THREADS)
         routes = application(self._views, threads)
-        # No page has a secret that its length could tell: forms are guarded by their origin.
-        pages = GZipMiddleware(routes, _COMPRESSED_BYTES, _COMPRESSION)
-        answered = ScrapesFirst(pages, Scrapes(self._views.exposition, threads))
+        answered = ScrapesFirst(
+            Compressed(routes), Scrapes(self._views.exposition, threads)
+        )
         # Where a name leads is known only now: of the name alone nobody could say that it is the loopback.
         address = listener.getsockname()[0]
         inner = HostCheck(

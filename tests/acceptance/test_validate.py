@@ -303,4 +303,4 @@ def test_connected_it_names_columns_of_a_type_that_statements_cannot_work_with(
         "    warning: user_subscriptions.is_active is char NULL, expected is tinyint or"
         in done.stdout
     )
-    assert "it is compared with 1" in done.stdout
+    assert "that is compared with 1" in done.stdout

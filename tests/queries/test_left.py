@@ -163,3 +163,29 @@ def test_what_cannot_be_looked_up_is_unknown_and_counts_as_a_failure_of_evidence
     assert after.success.left == {alert.name: {alert.labels: None}}
     (error,) = after.success.evidence_errors
     assert error.startswith("TokenSubscribersBlocked: schema_missing")
+
+
+@pytest.mark.parametrize("kind", ["VARBINARY(32)", "VARCHAR(200)"])
+def test_when_everybody_is_hit_the_list_of_long_ids_is_cut_and_no_count_is(
+    empty_schema: Bench, kind: str
+) -> None:
+    fresh, count = empty_schema, 1_100
+    create_tables(fresh.connection)
+    users = [User(user, -5) for user in range(1, count + 1)]
+    subscriptions = tuple(
+        Subscription(user, 5000, "pro") for user in range(1, count + 1)
+    )
+    replace_rows(fresh.connection, Data(tuple(users), subscriptions))
+    size = 32 if kind.startswith("VARBINARY") else 190
+    for table, column, null in (
+        ("users", "id", "NOT NULL"),
+        ("user_subscriptions", "user_id", "NULL"),
+    ):
+        fresh.execute(
+            f"ALTER TABLE {table} MODIFY {column} {kind} {null}",
+            f"UPDATE {table} SET {column} = LPAD({column}, {size}, '0')",
+        )
+    (sample,) = fresh.samples("uninitialized", "token_subscribers_negative")
+    assert sample.value == count
+    listed = dict(sample.details)["negative_users"].split(",")
+    assert 100 < len(listed) < 1_000

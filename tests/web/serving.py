@@ -6,6 +6,7 @@ import gzip
 import http.client
 import io
 import json
+import re
 import socket
 import ssl
 import time
@@ -38,6 +39,11 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+
+    @property
+    def said(self) -> str:
+        """Return the text without the versions of style and script, which may have any digits in them."""
+        return re.sub(r"\?[0-9a-f]{12}", "", self.text)
 
     @property
     def text(self) -> str:

@@ -410,8 +410,8 @@ def test_evidence_is_on_an_alerts_page_only_behind_a_password(tmp_path: Path) ->
     served = ServedState(config, with_alerts(a_snapshot(config), [alert]), NOW)
     record(served.past, *changes_of(alert))
     with serving(served) as client:
-        assert "4711" not in client.get(address).text
-        assert "4711" not in client.get("/history").text
+        assert "4711" not in client.get(address).said
+        assert "4711" not in client.get("/history").said
         assert "4711" not in client.get("/history?format=csv").text
     users = file_with(tmp_path, users_text(ops="secret"))
     with serving(served, config_file=users) as client:

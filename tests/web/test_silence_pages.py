@@ -163,6 +163,15 @@ def test_what_is_silenced_or_acknowledged_says_so_everywhere(tmp_path: Path) -> 
         assert "anna" not in client.ask("GET", "/metrics", ANNA).text
 
 
+def test_a_page_with_evidence_is_not_compressed_with_what_an_address_puts_into_it(
+    tmp_path: Path,
+) -> None:
+    with behind_a_password(tmp_path) as client:
+        for path, encoding in (("/", "gzip"), ("/?target=4711", None)):
+            answer = client.ask("GET", path, {**ANNA, "Accept-Encoding": "gzip"})
+            assert answer.headers.get("content-encoding") == encoding, path
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with a_browser() as browser:

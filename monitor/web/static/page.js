@@ -12,11 +12,12 @@
 
   const clock = (at) => at.toISOString().slice(11, 19) + " UTC";
 
-  // Instants are UTC, as in the log; whoever lives by another clock sees here what that says.
-  function renewing() {
+  // Instants are UTC, as in the log; whoever lives by another clock sees here what that says. Not read aloud each minute.
+  function showOwnClock() {
     const now = new Date();
-    const own = now.getTimezoneOffset() === 0 ? "" : "your clock says " + now.toTimeString().slice(0, 5) + "; ";
-    return own + "renews itself every 15 s";
+    const own = now.getTimezoneOffset() === 0 ? "" : "your clock says " + now.toTimeString().slice(0, 5);
+    const place = document.getElementById("own-clock");
+    if (place) place.textContent = own;
   }
 
   function say(text, isStale) {
@@ -53,7 +54,7 @@
 
   function renew(old, fresh) {
     if (old.nodeType === Node.TEXT_NODE) return setText(old, fresh.data);
-    if (old.nodeType !== Node.ELEMENT_NODE || old.id === "renewal") return;
+    if (old.nodeType !== Node.ELEMENT_NODE || old.id === "renewal" || old.id === "own-clock") return;
     setAttributes(old, fresh);
     renewChildren(old, fresh);
   }
@@ -101,11 +102,20 @@
     while (at) at = removed(at);
   }
 
+  // What comes of a connection that does not come about each browser words otherwise.
+  async function asked(how) {
+    try {
+      return await fetch(location.pathname + location.search, how);
+    } catch {
+      throw new Error("the monitor does not answer");
+    }
+  }
+
   async function fetchPage() {
     const stop = new AbortController();
     const limit = setTimeout(() => stop.abort(), LIMIT);
     try {
-      const answer = await fetch(location.pathname + location.search, { cache: "no-store", signal: stop.signal });
+      const answer = await asked({ cache: "no-store", signal: stop.signal });
       if (!answer.ok) throw new Error("it answers " + answer.status);
       return new DOMParser().parseFromString(await answer.text(), "text/html");
     } finally {
@@ -129,11 +139,10 @@
     try {
       take(await fetchPage());
       last = new Date();
-      say(renewing(), false);
+      showOwnClock();
+      say("renews itself every 15 s", false);
     } catch (error) {
-      // A TypeError is what fetch makes of a connection that does not come about; each browser words it otherwise.
-      const isUnanswered = error.name === "AbortError" || error instanceof TypeError;
-      const why = isUnanswered ? "the monitor does not answer" : error.message;
+      const why = error.name === "AbortError" ? "no answer" : error.message;
       say("Not renewed since " + clock(last) + ": " + why + "; tried again every 15 s", true);
     }
     underWay = false;
@@ -174,6 +183,7 @@
     if (!document.hidden && new Date() - last >= EVERY) refresh();
   });
   document.documentElement.classList.add("scripted");
-  say(renewing(), false);
+  showOwnClock();
+  say("renews itself every 15 s", false);
   timer = setTimeout(refresh, EVERY);
 })();
