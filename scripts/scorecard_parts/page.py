@@ -23,7 +23,8 @@ def write_json(
     played |= {_key(one): one for one in (line.document() for line in lines)}
     lived = {(one["seed"], one["step_seconds"]): one for one in document["healthy"]}
     lived |= {(one.seed, one.step_seconds): one.document() for one in days}
-    document = {"incidents": [*played.values()], "healthy": [*lived.values()]}
+    # What else is there is a person's note on how it was played.
+    document |= {"incidents": [*played.values()], "healthy": [*lived.values()]}
     text = json.dumps(document, indent=1, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
 

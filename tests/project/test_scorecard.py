@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from monitor.daemon.messages import PipelineListener
+from scripts.scorecard_parts.healthy import HealthyDays
 from scripts.scorecard_parts.kinds import KINDS, chosen
-from scripts.scorecard_parts.page import with_section
+from scripts.scorecard_parts.page import with_section, write_json
 from scripts.scorecard_parts.rhythm import Rhythm
 from scripts.scorecard_parts.watcher import Heard
 
@@ -48,3 +51,13 @@ def test_a_night_a_weekend_and_a_holiday_are_quieter() -> None:
 )
 def test_the_section_is_put_in_place_of_the_one_before(page: str, after: str) -> None:
     assert with_section(page, "## S\n\nnew\n") == after
+
+
+def test_what_is_written_again_keeps_the_note_of_who_played_it(tmp_path: Path) -> None:
+    path = tmp_path / "scorecard.json"
+    path.write_text('{"incidents": [], "healthy": [], "note": "By hand."}', "utf-8")
+    for days in (1, 2):
+        write_json(path, [], [HealthyDays(1, days, 300.0, (), 0, ())])
+    document = json.loads(path.read_text("utf-8"))
+    assert document["note"] == "By hand."
+    assert [one["days"] for one in document["healthy"]] == [2]
