@@ -181,8 +181,17 @@ HISTORY = (
     ),
 )
 
+# What is too little for five minutes is told by the hour, in the first week by the first that is whole.
+_TWO_HOURS = timedelta(hours=2)
 USAGE = (
-    Incident("usage_drops", "usage", _UNUSUAL, behaving(volume=_volume), (0.1, 0.3)),
+    Incident(
+        "usage_drops",
+        "usage",
+        _UNUSUAL,
+        behaving(volume=_volume),
+        (0.1, 0.3),
+        longest=_TWO_HOURS,
+    ),
     Incident(
         "usage_stops",
         "usage",
@@ -197,8 +206,16 @@ USAGE = (
         behaving(is_made=_action_is_alive),
         _WHOLE,
         symptoms=_UNUSUAL,
+        longest=_TWO_HOURS,
     ),
-    Incident("plan_dead", "usage", _UNUSUAL, behaving(is_made=_plan_is_alive), _WHOLE),
+    Incident(
+        "plan_dead",
+        "usage",
+        _UNUSUAL,
+        behaving(is_made=_plan_is_alive),
+        _WHOLE,
+        longest=_TWO_HOURS,
+    ),
     Incident(
         "usage_explodes", "usage", _UNUSUAL, behaving(volume=_volume), (5.0, 15.0)
     ),
