@@ -5,6 +5,7 @@
 -- Cost: the server's status variables, 0.5 to 1 ms; no rows of any table.
 SELECT
     CONVERT(@@hostname USING utf8mb4) AS server,
-    s.variable_value + 0 AS uptime_seconds
+    -- where the clock was set to before the start the server counts below 0, as a number that has no sign
+    CASE WHEN s.variable_value + 0 < 1000000000000 THEN s.variable_value + 0 ELSE 0 END AS uptime_seconds
 FROM performance_schema.global_status s
 WHERE s.variable_name = 'Uptime'
