@@ -26,6 +26,7 @@ from monitor.web.history_page import (
     asked_history,
     history_page_of,
 )
+from monitor.web.kept import KeptByTarget
 from monitor.web.missing_page import MissingPage, missing_alert, missing_named
 from monitor.web.numbers import DayLines
 from monitor.web.page import active_groups, page_context
@@ -39,10 +40,6 @@ _MAX_CSV = 10_000
 """As many as are kept."""
 _MAX_INCIDENTS = 500
 """Of one target: more bars nobody tells apart."""
-_MAX_DAYS = 8
-"""Days of so many targets are kept drawn."""
-_RENEWED_AFTER = timedelta(minutes=1)
-"""There is no newer point before."""
 _ABOVE = "../"
 """From a page such as /queries/NAME to the first one: behind a proxy that may stand below a path."""
 
@@ -53,7 +50,7 @@ class DetailPages:
     def __init__(self, views: Views, template: PageTemplate) -> None:
         self._views = views
         self._template = template
-        self._days: dict[str, DayLines] = {}
+        self._days: KeptByTarget[DayLines] = KeptByTarget()
 
     def query(self, request: Request, scene: Scene) -> Response:
         """Show a query; `?target=NAME` on that target, else on the one where it is worst."""
@@ -121,20 +118,20 @@ class DetailPages:
         return self._day_of(names[0], scene)
 
     def _day_of(self, target: str, scene: Scene) -> DayLines:
-        known = self._days.get(target)
-        if known is None or not timedelta(0) <= scene.now - known.at < _RENEWED_AFTER:
-            day, past = RANGES[0], self._views.past
-            since = scene.now - day.length - timedelta(minutes=5)
-            trends = past.trends(target, day.span_seconds, since)
-            wanted = HistoryFilter(target=target, since=since)
-            transitions = past.transitions(_MAX_INCIDENTS, wanted)
-            is_cut = len(transitions) == _MAX_INCIDENTS
-            fired_from = transitions[-1].at if is_cut else since
-            known = DayLines(trends, scene.now, transitions, fired_from)
-            # Of some targets alone: whoever looks at many, one after the other, fills no memory.
-            newest = list(self._days.items())[1 - _MAX_DAYS :]
-            self._days = {**dict(newest), target: known}
-        return known
+        fresh = self._days.fresh(target, scene.now)
+        if fresh is not None:
+            return fresh
+        return self._days.keep(target, self._read_day(target, scene), scene.now)
+
+    def _read_day(self, target: str, scene: Scene) -> DayLines:
+        day, past = RANGES[0], self._views.past
+        since = scene.now - day.length - timedelta(minutes=5)
+        trends = past.trends(target, day.span_seconds, since)
+        wanted = HistoryFilter(target=target, since=since)
+        transitions = past.transitions(_MAX_INCIDENTS, wanted)
+        is_cut = len(transitions) == _MAX_INCIDENTS
+        fired_from = transitions[-1].at if is_cut else since
+        return DayLines(trends, scene.now, transitions, fired_from)
 
     def _source(self, request: Request, target: str, scene: Scene) -> PlotSource:
         """Return what plots of a target are drawn from; `?range=week`: over the last week."""
