@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from monitor.cli import FAILED, IN_USE, OK, USAGE
 from monitor.cli.asking import lists_of
 from monitor.cli.options import CommonOptions, print_problems, with_common_options
 from monitor.daemon import signals
+from monitor.daemon.garbage import look_for_garbage_rarely
 from monitor.daemon.start import (
     DEFAULT_START_SECONDS,
     Ending,
@@ -38,10 +38,6 @@ _CODES: Mapping[Ending, int] = MappingProxyType(
         Ending.IN_USE: IN_USE,
     }
 )
-_GARBAGE_THRESHOLDS = (10_000, 20, 50)
-"""How rarely garbage is looked for. A result makes none that refers to itself: with 1,000 targets Python's own
-thresholds (700, 10, 10) found nothing in 140 s of work, took a fifth of it, and held everything up for half a second
-each 20 s."""
 
 
 @click.command("run")
@@ -77,10 +73,8 @@ def command(start_seconds: float, common: CommonOptions) -> int:
             app = App(config, os.environ, log, lists, set_log=set_log)
             app.start()
         finally:
-            # Off since the entry. What lives as long as the process need not be looked at again.
-            gc.freeze()
-            gc.set_threshold(*_GARBAGE_THRESHOLDS)
-            gc.enable()
+            # Off since the entry.
+            look_for_garbage_rarely()
         return app
 
     try:

@@ -7,7 +7,6 @@ incident begins at one of them. Days pass in minutes, since the database's clock
 from __future__ import annotations
 
 import argparse
-import gc
 import random
 import signal
 import sys
@@ -19,6 +18,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from monitor.daemon.garbage import look_for_garbage_rarely
 from scripts.scorecard_parts import healthy, learn, page
 from scripts.scorecard_parts.incident import Incident
 from scripts.scorecard_parts.judge import Judged, judged
@@ -32,8 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Play what was asked for, and write what came of it."""
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     # As the daemon has it: a tenth of the time is else spent on garbage that is not there.
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
+    look_for_garbage_rarely()
     options = _parser().parse_args(arguments)
     kinds = chosen(options.kinds)
     lines: list[Judged] = []
