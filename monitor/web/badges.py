@@ -24,11 +24,11 @@ _MAX_LABEL: Final = 60
 _GREY: Final = "#3f4652"
 _PADDING: Final = 6
 _HEIGHT: Final = 20
-_USUAL: Final = 7.0
-_NARROW: Final = 4.2
-_WIDE: Final = 11.0
-_NARROW_ONES: Final = frozenset(" .,:;!|'()[]/fijlrtI")
-_WIDE_ONES: Final = frozenset("mwMW@%")
+_LETTER_WIDTH: Final = 7.0
+_NARROW_WIDTH: Final = 4.2
+_WIDE_WIDTH: Final = 11.0
+_NARROW_LETTERS: Final = frozenset(" .,:;!|'()[]/fijlrtI")
+_WIDE_LETTERS: Final = frozenset("mwMW@%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +159,7 @@ def _width(text: str) -> int:
 
 
 def _letter_width(letter: str) -> float:
-    if letter in _NARROW_ONES:
-        return _NARROW
-    return _WIDE if letter in _WIDE_ONES or not letter.isascii() else _USUAL
+    if letter in _NARROW_LETTERS:
+        return _NARROW_WIDTH
+    is_wide = letter in _WIDE_LETTERS or not letter.isascii()
+    return _WIDE_WIDTH if is_wide else _LETTER_WIDTH

@@ -19,7 +19,7 @@ from monitor.model.silences import (
 )
 from tests.web.browser import Browser, a_browser
 from tests.web.picture import NOW, the_incident
-from tests.web.serving import Answer, Client, serving, wait_until
+from tests.web.serving import Answer, Client, ServedState, serving, wait_until
 from tests.web.test_silences import (
     ANNA,
     SILENCES,
@@ -170,6 +170,25 @@ def test_a_page_with_evidence_is_not_compressed_with_what_an_address_puts_into_i
         for path, encoding in (("/", "gzip"), ("/?target=4711", None)):
             answer = client.ask("GET", path, {**ANNA, "Accept-Encoding": "gzip"})
             assert answer.headers.get("content-encoding") == encoding, path
+
+
+def test_the_forms_stand_above_the_alert_and_without_a_password_the_command_does(
+    tmp_path: Path,
+) -> None:
+    with behind_a_password(tmp_path) as client:
+        alert = firing(client)
+        page = client.ask("GET", f"/alerts/{alert.fingerprint}", ANNA).text
+        assert page.index("<button>Acknowledge</button>") < page.index(
+            "<button>Silence</button>"
+        )
+        assert page.index("<button>Silence</button>") < page.index('id="section-alert"')
+    served = ServedState()
+    served.snapshot = the_incident(served.config)
+    with serving(served) as client:
+        page = client.get(f"/alerts/{alert.fingerprint}").text
+        assert "<form" not in page
+        assert f">token-monitor ack {alert.fingerprint}</pre>" in page
+        assert page.index("token-monitor ack") < page.index('id="section-alert"')
 
 
 @pytest.fixture(scope="module")
