@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from monitor.alerting.contact import MAX_PROOF, TargetView
 from monitor.alerting.evaluate import matching
@@ -15,6 +15,7 @@ from monitor.alerting.ownership import Speaker, Voice
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.rule_input import own_sample
 from monitor.alerting.self_status import certificates_ending
+from monitor.model.errors import Reason
 from monitor.model.own_alerts import (
     CERTIFICATE_EXPIRING,
     CLOCK_SKEW,
@@ -35,6 +36,9 @@ from monitor.model.wording import utc_second
 
 _HAS_OWN_WORDS = (Voice.FAILING, Voice.NOBODY)
 """Elsewhere the alert about the failures is frozen, or that of another speaks for them."""
+_UNREACHABLE: Final = "cannot be reached"
+_NO_ENTRY: Final = "refuses the monitor's account"
+"""Who is woken looks at the server first, or at the account."""
 
 TargetCheck: TypeAlias = Callable[[Rule, TargetView, datetime], "list[Sample] | None"]
 """Returns what one rule finds of a target at an instant; None where that cannot be known."""
@@ -45,9 +49,12 @@ def target_lost(rule: Rule, target: TargetView, now: datetime) -> list[Sample] |
     proof = proof_of(rule)
     if target.is_newly_met(now, proof=proof):
         return None
-    details: dict[str, str] = {}
+    details = {"trouble": _UNREACHABLE}
     if target.loss is not None:
-        details = {"reason": str(target.loss.reason), "message": target.loss.message}
+        reason, message = target.loss.reason, target.loss.message
+        is_refused = reason is Reason.ACCESS_DENIED
+        trouble = _NO_ENTRY if is_refused else _UNREACHABLE
+        details = {"trouble": trouble, "reason": str(reason), "message": message}
     is_out = target.is_out(now, proof=proof)
     return [own_sample(rule, is_out, details=details)]
 

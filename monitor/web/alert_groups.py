@@ -76,6 +76,11 @@ class AlertRow:
     evidence: tuple[EvidenceRow, ...]
     is_asked_for: bool
 
+    @property
+    def name_of_its_own(self) -> str:
+        """Return what it is called beside the others of its group; empty where nothing tells it from them."""
+        return ", ".join(value for _, value in self.cells if value)
+
 
 @dataclass(frozen=True, slots=True)
 class AlertGroup:

@@ -97,8 +97,8 @@ class Situation:
             return ""
         return f"{known} of {counted(len(firing), 'alert')} silenced or acknowledged"
 
-    def details(self, *, without: Sequence[object] = ()) -> str:
-        """Join all that is to be said, save what the headline says already: `without` is that list."""
+    def details(self, *said: Sequence[object]) -> str:
+        """Join all that is to be said, save what the headline has `said` already: lists of this."""
         known = self.known_text
         parts = (
             (known, known),
@@ -109,7 +109,11 @@ class Situation:
             (self.failing, f"alerts do not reach {', '.join(self.failing)}"),
             (self.waiting, self.waiting_text),
         )
-        texts = [text for found, text in parts if found and found is not without]
+        texts = [
+            text
+            for found, text in parts
+            if found and not any(found is one for one in said)
+        ]
         return "; ".join(texts)
 
 

@@ -112,6 +112,7 @@ def _target_status(
     # The first that is so counts.
     cases: tuple[tuple[bool | None, Tone, str], ...] = (
         (view.up is None, "wait", "not met yet"),
+        (view.up is False and not view.lets_account_in, "bad", "refuses the account"),
         (view.up is False, "bad", "down"),
         # Up, by what was heard last: but that may be long ago.
         (is_silent, "warn", "not heard of"),

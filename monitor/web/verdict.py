@@ -65,7 +65,7 @@ def verdict_of(
         return Verdict("bad", text, details, brief="no contact")
     if situation.refusing:
         text = f"Cannot tell: {situation.refusing_text}"
-        details = situation.details(without=situation.refusing)
+        details = situation.details(situation.refusing)
         return Verdict("bad", text, details, brief="access refused")
     if situation.pending:
         return _of_pending(situation)
@@ -75,7 +75,8 @@ def verdict_of(
 def _of_firing(situation: Situation, snapshot: Snapshot, now: datetime) -> Verdict:
     (worst, text), *others = situation.firing
     is_down_said = worst[0].name == TARGET_DOWN
-    details = situation.details(without=situation.down if is_down_said else ())
+    said = (situation.down, situation.refusing) if is_down_said else ()
+    details = situation.details(*said)
     last = _last_seen(worst, snapshot, now)
     return Verdict(
         _firing_tone(situation),
@@ -107,7 +108,7 @@ def _last_seen(alerts: Sequence[Alert], snapshot: Snapshot, now: datetime) -> st
 
 def _of_pending(situation: Situation) -> Verdict:
     (_, text), *others = situation.pending
-    details = situation.details(without=situation.pending)
+    details = situation.details(situation.pending)
     brief = f"{situation.pending_count} pending"
     return Verdict("warn", f"Pending: {text}", details, _also(others), brief=brief)
 
@@ -115,7 +116,7 @@ def _of_pending(situation: Situation) -> Verdict:
 def _of_silence(snapshot: Snapshot, situation: Situation, now: datetime) -> Verdict:
     """Judge where nothing fires or is pending: silence is a yes only where everything was looked at."""
     details = situation.details()
-    without_blind = situation.details(without=situation.blind)
+    without_blind = situation.details(situation.blind)
     is_starting = not all(is_for_later(view, now) for view in situation.waiting)
     nothing_ran = len(situation.waiting) == len(snapshot.queries)
     blind = f"Cannot tell: {situation.blind_text}"

@@ -468,3 +468,28 @@ def test_a_server_that_is_to_take_writes_and_takes_none_is_one_alert(
         found.append(changes[-1].rpartition(" ")[2][0].upper() if changes else "-")
         harness.after(MINUTE)
     assert " ".join(found) == course
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (LOST, "main cannot be reached"),
+        (
+            Failure(Reason.ACCESS_DENIED, "Access denied", 1045, lost=True),
+            "main refuses the monitor's account",
+        ),
+    ],
+)
+def test_who_is_woken_is_told_to_look_at_the_server_or_at_the_account(
+    failure: Failure, said: str
+) -> None:
+    own = {rule.name: rule for rule in OWN_RULES}
+    down = replace(own["TokenMonitorTargetDown"], summary="{target} {trouble}")
+    harness = Harness(a_config(COLUMNS, BALANCES, USAGE, own_rules=(down,)))
+    harness.runs(columns(), balances(pro=7), usage(3))
+    harness.after(MINUTE).runs(failure, failure, failure)
+    harness.after(MINUTE).runs(failure, failure, failure)
+    texts = [
+        dict(one.annotations)["summary"] for one in harness.pipeline.snapshot.alerts
+    ]
+    assert said in texts

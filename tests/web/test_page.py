@@ -403,6 +403,7 @@ def test_the_page_of_the_incident_says_what_is_wrong_since_when_and_what_to_do()
         "Receiver | Status | Last attempt | Last taken | Waiting",
         "oncall | failing for 1 min",
         "timeout: no answer",
+        "Try it: token-monitor notify --test oncall",
         "1 min ago | never | 0",
         "/metrics alerts rules queries history badge",
     ]
@@ -521,9 +522,10 @@ def test_a_receiver_says_when_it_was_tried_when_it_took_and_how_long_the_oldest_
     lines = read(shown(snapshot))
     assert lines[
         lines.index("Receiver | Status | Last attempt | Last taken | Waiting") + 1 :
-    ][:3] == [
+    ][:4] == [
         "oncall | failing for 1 min",
         "timeout: no answer",
+        "Try it: token-monitor notify --test oncall",
         "17 s ago | 5 min ago | 2, the oldest for 1 min",
     ]
 
@@ -636,6 +638,8 @@ def test_an_account_that_is_refused_is_told_from_a_server_that_does_not_answer()
         "Cannot tell: main refuses the monitor's account",
         "2 of 2 queries give no data",
     )
+    (row,) = page_of(a_scene(refused)).targets
+    assert row.status == "refuses the account"
     silent = a_snapshot(CONFIG, {"balances": LOST, "missing_columns": LOST})
     assert verdict(silent)[1] == "Cannot tell: no contact"
 
