@@ -26,7 +26,9 @@ def restored(
     """Restore the alerts into `active`, and return the snapshot with all that is kept; nothing is announced again."""
     alive_at = state.read_mark(ALIVE)
     gap = now - alive_at if alive_at is not None else timedelta(0)
-    resolved = state.recently_resolved(now - RESOLVED_KEPT)
+    # The history is of the clock as it was: of one that was set back meanwhile until we were last alive.
+    until = now - min(gap, timedelta(0))
+    resolved = state.recently_resolved(until - RESOLVED_KEPT, until)
     active.restore(state.active_alerts(), resolved, gap)
     declared = Declared(state.deploys(), state.silences())
     if gap < -SLEPT:

@@ -78,15 +78,19 @@ class StateQueries(ABC):
         )
         return tuple(sorted(alerts, key=lambda alert: (alert.scope, alert.labels)))
 
-    def recently_resolved(self, since: datetime) -> tuple[Alert, ...]:
-        """Return alerts as they last resolved, at or after an instant, oldest first; not those that fire again."""
+    def recently_resolved(self, since: datetime, until: datetime) -> tuple[Alert, ...]:
+        """Return alerts as they last resolved between two instants, oldest first; not those that fire again.
+
+        What a clock that was ahead wrote is after `until`: it is not of late, and must not end in the future.
+        """
         firing = self._rows(
             "SELECT fingerprint FROM alerts WHERE state = ?", (AlertState.FIRING,)
         )
         again = {fingerprint for (fingerprint,) in firing}
         resolved = self._rows(
-            "SELECT fingerprint, alert FROM transitions WHERE change = ? AND at >= ? ORDER BY id",
-            (Change.RESOLVED, instant_to_text(since)),
+            "SELECT fingerprint, alert FROM transitions"
+            " WHERE change = ? AND at BETWEEN ? AND ? ORDER BY id",
+            (Change.RESOLVED, instant_to_text(since), instant_to_text(until)),
         )
         # Not asked of the tables together: that compares every alert with every other.
         rows = [(text,) for fingerprint, text in resolved if fingerprint not in again]

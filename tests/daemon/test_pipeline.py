@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 
 from monitor.alerting.blocking import missing_for
 from monitor.alerting.query_view import QueryStatus
+from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.daemon.messages import Missed, NewConfig
 from monitor.model.alerts import Delivery, ReceiverHealth
 from monitor.model.conditions import Condition
@@ -948,6 +949,45 @@ def test_a_clock_that_was_set_back_while_we_were_down_leaves_nothing_in_the_futu
     assert "TokenUsageStopped firing" in again.posted()
     again.after(2 * MINUTE).run("balances", balances(pro=7))
     assert "TokenBalances fired" in again.reported()
+
+
+DAY = timedelta(days=1)
+
+
+def resolved_at(harness: Harness) -> list[datetime | None]:
+    """Return when those alerts resolved that readers still see, the newest last."""
+    alerts = harness.pipeline.snapshot.alerts
+    return [alert.resolved_at for alert in alerts if alert.is_over()]
+
+
+def test_what_resolved_by_a_clock_that_was_set_back_is_not_of_the_future_after_a_restart() -> (
+    None
+):
+    harness = Harness()
+    harness.runs(columns(), balances(pro=0), usage(5))
+    harness.after(MINUTE).run("usage", usage(0))
+    harness.set_by = -DAY
+    harness.tick()
+    assert resolved_at(harness) == [harness.at]
+    again = harness.restarted(5 * SECOND)
+    assert resolved_at(again) == []
+    # and what resolves from now on is forgotten in time
+    again.run("usage", usage(5))
+    again.after(MINUTE).run("usage", usage(0))
+    assert resolved_at(again) == [again.at]
+    again.after(RESOLVED_KEPT + MINUTE)
+    assert resolved_at(again) == []
+
+
+def test_what_resolved_of_late_is_shown_after_a_restart_also_when_the_clock_was_set_back_meanwhile() -> (
+    None
+):
+    harness = Harness()
+    harness.runs(columns(), balances(pro=0), usage(5))
+    harness.after(MINUTE).run("usage", usage(0))
+    again = harness.restarted(-DAY)
+    assert resolved_at(again) == [again.at]
+    assert resolved_at(again.restarted(5 * SECOND)) == []
 
 
 def test_a_cron_of_the_wall_clock_does_not_move_with_ours() -> None:

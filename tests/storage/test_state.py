@@ -181,11 +181,15 @@ def test_history_is_newest_first_and_may_be_narrowed(state: State) -> None:
 
 def test_recently_resolved_are_each_as_they_last_were(state: State) -> None:
     state.record({}, (resolved("a", 1), resolved("b", 10), resolved("a", 20)), ())
-    assert state.recently_resolved(at(10)) == (
+    assert state.recently_resolved(at(10), at(20)) == (
         resolved("b", 10).alert,
         resolved("a", 20).alert,
     )
-    assert state.recently_resolved(at(10.000001)) == (resolved("a", 20).alert,)
+    assert state.recently_resolved(at(10.000001), at(20)) == (resolved("a", 20).alert,)
+    assert state.recently_resolved(at(0), at(19.999999)) == (
+        resolved("a", 1).alert,
+        resolved("b", 10).alert,
+    )
 
 
 @pytest.mark.parametrize(
@@ -195,7 +199,7 @@ def test_what_fires_again_is_not_resolved(
     state: State, again: AlertState, is_listed: bool
 ) -> None:
     state.record({SCOPE: by_labels(alert("a", state=again))}, (resolved("a", 1),), ())
-    assert bool(state.recently_resolved(START)) is is_listed
+    assert bool(state.recently_resolved(START, at(9))) is is_listed
 
 
 def test_the_outbox_gives_the_oldest_first_and_counts(state: State) -> None:
@@ -494,7 +498,7 @@ def test_a_row_that_cannot_be_read_is_left_out_and_reported(
     connection.close()
     assert state.active_alerts() == (alert("c"),)
     assert state.history(9) == (resolved("b", 2),)
-    assert state.recently_resolved(START) == (resolved("b", 2).alert,)
+    assert state.recently_resolved(START, at(9)) == (resolved("b", 2).alert,)
     tables = {warning.split(" cannot")[0] for warning in state.warnings}
     assert tables == {"a row of alerts", "a row of transitions"}
     state.close()

@@ -602,7 +602,7 @@ def test_a_reader_beside_the_daemon_sees_everything_and_changes_nothing(
             assert reader.history(9, alertname="Low", target="main") == (
                 resolved("a", 1),
             )
-            assert reader.recently_resolved(START) == (resolved("a", 1).alert,)
+            assert reader.recently_resolved(START, at(9)) == (resolved("a", 1).alert,)
             assert reader.outbox()["hook"].waiting == 1
             assert reader.last_results() == (result,)
             assert (reader.read_mark("alive"), reader.deliveries(9)) == (at(3), ())

@@ -35,7 +35,7 @@ class AlertmanagerSender:
         """Make one attempt at all of them; DeliveryError if it was not taken."""
         ends_at = now + DELAYS_UNTIL_END * self._resend_delay
         body = [
-            alert_body(alert, ends_at=ends_at, external_url=self._external_url)
+            alert_body(alert, now=now, ends_at=ends_at, external_url=self._external_url)
             for alert in alerts
         ]
         self._http.send(self._address, json.dumps(body).encode(), {}, now=now)
@@ -49,13 +49,18 @@ class AlertmanagerSender:
         self._http.close()
 
 
-def alert_body(alert: Alert, *, ends_at: datetime, external_url: str) -> dict[str, Any]:
+def alert_body(
+    alert: Alert, *, now: datetime, ends_at: datetime, external_url: str
+) -> dict[str, Any]:
     """Make one element of what `POST /api/v2/alerts` takes; one that fires ends at `ends_at`."""
-    end = ends_at if alert.state is AlertState.FIRING else alert.resolved_at
+    end = ends_at
+    if alert.state is not AlertState.FIRING:
+        # An end that is to come would have it fire there: by a clock that is being set back.
+        end = min(alert.resolved_at or now, now)
     body: dict[str, Any] = {
         "labels": as_strings(alert.labels),
         "annotations": annotations_of(alert),
-        "startsAt": rfc3339(alert.fired_at),
+        "startsAt": rfc3339(alert.fired_at and min(alert.fired_at, end)),
         "endsAt": rfc3339(end),
     }
     address = generator_url(alert, external_url)
