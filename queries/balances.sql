@@ -73,7 +73,8 @@ FROM (
             FROM {user_subscriptions} s
             STRAIGHT_JOIN {users} u ON u.{id} = s.{user_id}
             WHERE s.{is_active} = 1 AND u.{id} > :from_key AND u.{id} <= :to_key
-            GROUP BY plan_bytes, s.{tokens_limit}, state
+            -- by place: a name would be that of a column where a table has such a one, a user's state
+            GROUP BY 1, 3, 4
         ) alike
         UNION ALL
         SELECT

@@ -16,16 +16,23 @@ SELECT
     COALESCE(SUM(h.{tokens_used} = 0), 0) AS zero_tokens,
     COALESCE(SUM(h.{tokens_used} < 0), 0) AS negative_tokens,
     COALESCE(SUM(h.{created_at} IS NULL), 0) AS null_time,
-    COALESCE(SUM(h.{created_at} > CONVERT_TZ(UTC_TIMESTAMP() + INTERVAL 1 MINUTE, '+00:00', zone.name)), 0) AS future_time,
+    -- in the hour after a clock was set back in autumn: than it showed before
+    COALESCE(SUM(h.{created_at} > GREATEST(
+        CONVERT_TZ(UTC_TIMESTAMP() + INTERVAL 1 MINUTE, '+00:00', zone.name),
+        CONVERT_TZ(UTC_TIMESTAMP() - INTERVAL 59 MINUTE, '+00:00', zone.name) + INTERVAL 1 HOUR)), 0) AS future_time,
     CASE WHEN :since_at > 0
-         THEN COALESCE(SUM(h.{created_at} < CONVERT_TZ(
-             CAST('1970-01-01 00:00:00' AS DATETIME) + INTERVAL (:since_at - :late_after) SECOND, '+00:00', zone.name)), 0)
+         THEN COALESCE(SUM(h.{created_at} < LEAST(
+             CONVERT_TZ(CAST('1970-01-01 00:00:00' AS DATETIME) + INTERVAL (:since_at - :late_after) SECOND,
+                        '+00:00', zone.name),
+             CONVERT_TZ(CAST('1970-01-01 00:00:00' AS DATETIME) + INTERVAL :since_at SECOND,
+                        '+00:00', zone.name) - INTERVAL :late_after SECOND)), 0)
          ELSE 0 END AS late_time,
     CASE WHEN :known_actions = '' THEN 0
          ELSE COALESCE(SUM(FIND_IN_SET(
              REPLACE(REPLACE(COALESCE(LOWER(TRIM(CONVERT(h.{usage_action} USING utf8mb4) COLLATE utf8mb4_bin)), ''),
                              ' ', '_'), '-', '_'),
-             REPLACE(:known_actions, ' ', '')) = 0), 0) END AS unknown_action,
+             REPLACE(REPLACE(REPLACE(REPLACE(LOWER(TRIM(:known_actions)), ', ', ','), ' ,', ','), ' ', '_'), '-', '_')
+         ) = 0), 0) END AS unknown_action,
     COALESCE(SUM(u.{id} IS NULL), 0) AS unknown_user
 FROM (
     -- times of a TIMESTAMP come in the zone of the session, whatever history_time_zone says

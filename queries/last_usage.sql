@@ -34,7 +34,10 @@ SELECT
                                       WHEN 'timestamp' THEN @@session.time_zone ELSE :history_time_zone END END AS name
                  ) zone
                  STRAIGHT_JOIN {token_usage_history} h
-                 WHERE h.{created_at} > CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', zone.name)
+                 -- or than the clock showed before it was set back in autumn
+                 WHERE h.{created_at} > GREATEST(
+                     CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', zone.name),
+                     CONVERT_TZ(UTC_TIMESTAMP() - INTERVAL 1 HOUR, '+00:00', zone.name) + INTERVAL 1 HOUR)
              ), 0), ' rows have a time that is still to come.'), ''),
              COALESCE((SELECT CONCAT(' The table itself was last changed at ',
                                      DATE_FORMAT(MAX(t.update_time), '%Y-%m-%d %H:%i:%s'), ' UTC.')
@@ -47,6 +50,11 @@ FROM (
         found.is_zone_known AS is_zone_known,
         CASE WHEN found.has_events = 0 OR found.is_zone_known = 0 THEN NULL
              WHEN found.newest_at IS NULL THEN UTC_TIMESTAMP()
+             -- the hour that comes twice in autumn: CONVERT_TZ takes the first one; it was the second if that has come
+             WHEN CONVERT_TZ(found.newest_at, found.zone_name, '+00:00') <= UTC_TIMESTAMP() - INTERVAL 1 HOUR
+                  AND CONVERT_TZ(CONVERT_TZ(found.newest_at, found.zone_name, '+00:00') + INTERVAL 1 HOUR,
+                                 '+00:00', found.zone_name) = found.newest_at
+                  THEN CONVERT_TZ(found.newest_at, found.zone_name, '+00:00') + INTERVAL 1 HOUR
              ELSE CONVERT_TZ(found.newest_at, found.zone_name, '+00:00') END AS last_event_at
     FROM (
         SELECT

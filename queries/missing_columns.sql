@@ -27,7 +27,7 @@
 -- By conditions on constants alone MariaDB opens no other table; and LIMIT, which cuts nothing, keeps it from merging
 -- this into the join, where it would scan every database of the server.
 -- Cost: reads the definitions of these tables, 2 to 7 ms however many others there are; no rows of any table.
-WITH expected AS (
+WITH expected_part AS (
     SELECT
         spelled.table_name AS table_name,
         spelled.column_name AS column_name,
@@ -72,18 +72,18 @@ WITH expected AS (
     ) spelled
     GROUP BY spelled.table_name, spelled.column_name
 ),
-wanted AS (
+wanted_part AS (
     SELECT e.table_name, e.column_name, e.types, e.nullable, e.purpose, e.needed_by, e.named_by,
            CONCAT('column ', e.table_name, '.', e.column_name) AS subject
-    FROM expected e
+    FROM expected_part e
     UNION ALL
     SELECT e.table_name, '', '', '', MAX(e.purpose), MAX(e.needed_by), MAX(e.named_by),
            CONCAT('table ', e.table_name, ' (with ',
                   GROUP_CONCAT(e.column_name ORDER BY e.column_name SEPARATOR ', '), ')')
-    FROM expected e
+    FROM expected_part e
     GROUP BY e.table_name
 ),
-present AS (
+present_part AS (
     SELECT
         CASE WHEN @@lower_case_table_names = 0 THEN CONVERT(c.table_name USING utf8mb4)
              ELSE LOWER(CONVERT(c.table_name USING utf8mb4)) END COLLATE utf8mb4_bin AS table_name,
@@ -106,7 +106,7 @@ present AS (
       )
     LIMIT 1000000
 ),
-seen AS (
+seen_part AS (
     SELECT
         w.table_name AS table_name,
         w.column_name AS column_name,
@@ -133,10 +133,10 @@ seen AS (
                  AND LOCATE(SUBSTRING_INDEX(LOWER(w.column_name), '_', -1), c.column_name) = 0, c.column_name
             SEPARATOR ', '
         ), ', ', 3) AS similar
-    FROM wanted w
-    LEFT JOIN present c
+    FROM wanted_part w
+    LEFT JOIN present_part c
         ON c.table_name = CASE WHEN @@lower_case_table_names = 0 THEN w.table_name ELSE LOWER(w.table_name) END
-    LEFT JOIN expected known ON known.table_name = w.table_name AND LOWER(known.column_name) = c.column_name
+    LEFT JOIN expected_part known ON known.table_name = w.table_name AND LOWER(known.column_name) = c.column_name
     GROUP BY w.table_name, w.column_name, w.types, w.nullable, w.purpose, w.needed_by, w.named_by, w.subject
 )
 SELECT
@@ -218,7 +218,7 @@ WHERE (u.', :tokens_remaining, ' IS NULL OR u.', :tokens_remaining, ' = 0) AND s
          ELSE CONCAT('-- no SQL is documented for ', s.table_name, '.', s.column_name,
              COALESCE(CONCAT('. Was it renamed? Look at ', s.similar, '. Otherwise'), ':'),
              ' run the migration that adds it, then: token-monitor check --schema') END AS repair
-FROM seen s
+FROM seen_part s
 CROSS JOIN (
     SELECT (SELECT MAX(t.table_type) FROM information_schema.tables t
             WHERE t.table_schema = DATABASE() AND t.table_name = :users) AS of_users

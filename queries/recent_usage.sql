@@ -12,7 +12,10 @@ SELECT
     COALESCE(NULLIF(LOWER(TRIM(CONVERT(h.{usage_action} USING utf8mb4) COLLATE utf8mb4_bin)), ''), 'none') AS action,
     -- in seconds of Unix time; a fraction counts, since a window begins behind its first instant
     TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', CONVERT_TZ(h.{created_at}, zone.name, '+00:00')) / 1000000
-        AS used_at,
+    -- the hour that comes twice in autumn: CONVERT_TZ takes the first one; it was the second if that has come
+    + CASE WHEN CONVERT_TZ(h.{created_at}, zone.name, '+00:00') <= UTC_TIMESTAMP() - INTERVAL 59 MINUTE
+                AND CONVERT_TZ(CONVERT_TZ(h.{created_at}, zone.name, '+00:00') + INTERVAL 1 HOUR, '+00:00', zone.name)
+                    = h.{created_at} THEN 3600 ELSE 0 END AS used_at,
     h.{user_id} AS user_id,
     1 AS events,
     -- of those alone whose time is still to come

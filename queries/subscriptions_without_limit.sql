@@ -20,6 +20,7 @@ FROM (
         COUNT(*) AS subscriptions
     FROM {user_subscriptions} s
     WHERE s.{is_active} = 1 AND s.{user_id} > :from_key AND s.{user_id} <= :to_key
-    GROUP BY CAST(s.{plan_type} AS BINARY), limit_digits
+    -- by place: a name would be that of a column where the table has such a one
+    GROUP BY CAST(s.{plan_type} AS BINARY), 2
 ) sized
 GROUP BY plan, sized.limit_digits

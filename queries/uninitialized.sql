@@ -45,10 +45,11 @@
 -- user, up to max_counted in each look. A million users with 7,000 unhealthy ones: 135 ms of a processor
 -- (MariaDB 10.11), 160 ms (MySQL 9), with the index 38 and 45 ms; when every balance is NULL 100 and 120 ms, with the
 -- index 90 and 95 ms. A user without a balance and without a subscription costs a look-up too, about 1 ms for a thousand.
+-- Parts are called …_part, since the name of a part hides a table that an installation calls so.
 -- GROUP BY of what is the same in all rows: a table expression of which a server knows that it has one row is made
 -- while it plans, so that EXPLAIN would make the looks too.
 -- SQL_BIG_RESULT sorts instead of using a temporary table, which takes half as long for 10,000 users.
-WITH RECURSIVE unhealthy AS (
+WITH RECURSIVE unhealthy_part AS (
     SELECT looked.user_id, looked.balance, looked.tokens_limit, looked.plan_type, 0 AS once_more
     FROM (
         SELECT
@@ -65,13 +66,13 @@ WITH RECURSIVE unhealthy AS (
     ) looked
     UNION ALL
     SELECT unhealthy.user_id, unhealthy.balance, unhealthy.tokens_limit, unhealthy.plan_type, 0
-    FROM unhealthy WHERE unhealthy.once_more = 1
+    FROM unhealthy_part unhealthy WHERE unhealthy.once_more = 1
 ),
-emptied AS (
+emptied_part AS (
     SELECT looked.user_id, looked.balance, 0 AS once_more
     FROM (
         SELECT u.{id} AS user_id, u.{tokens_remaining} AS balance
-        FROM (SELECT COUNT(*) AS users FROM unhealthy GROUP BY unhealthy.once_more) earlier
+        FROM (SELECT COUNT(*) AS users FROM unhealthy_part unhealthy GROUP BY unhealthy.once_more) earlier
         STRAIGHT_JOIN {users} u
         WHERE earlier.users >= :max_counted
           AND (u.{tokens_remaining} IS NULL OR u.{tokens_remaining} <= 0)
@@ -79,13 +80,13 @@ emptied AS (
         LIMIT :max_counted
     ) looked
     UNION ALL
-    SELECT emptied.user_id, emptied.balance, 0 FROM emptied WHERE emptied.once_more = 1
+    SELECT emptied.user_id, emptied.balance, 0 FROM emptied_part emptied WHERE emptied.once_more = 1
 ),
-critical AS (
+critical_part AS (
     SELECT looked.user_id, looked.balance, 0 AS once_more
     FROM (
         SELECT u.{id} AS user_id, u.{tokens_remaining} AS balance
-        FROM (SELECT COUNT(*) AS users FROM emptied GROUP BY emptied.once_more) earlier
+        FROM (SELECT COUNT(*) AS users FROM emptied_part emptied GROUP BY emptied.once_more) earlier
         STRAIGHT_JOIN {users} u
         WHERE earlier.users >= :max_counted
           AND (u.{tokens_remaining} IS NULL OR u.{tokens_remaining} < 0)
@@ -93,9 +94,9 @@ critical AS (
         LIMIT :max_counted
     ) looked
     UNION ALL
-    SELECT critical.user_id, critical.balance, 0 FROM critical WHERE critical.once_more = 1
+    SELECT critical.user_id, critical.balance, 0 FROM critical_part critical WHERE critical.once_more = 1
 ),
-judged_by AS (
+judged_by_part AS (
     SELECT
         found.by_user AS by_user,
         CASE WHEN found.by_user = 0 THEN found.by_time ELSE 0 END AS by_time,
@@ -125,10 +126,10 @@ judged_by AS (
     UNION ALL
     SELECT judged_by.by_user, judged_by.by_time, judged_by.by_usage, judged_by.by_age, judged_by.accounts_before,
            judged_by.usage_after, 0
-    FROM judged_by WHERE judged_by.once_more = 1
+    FROM judged_by_part judged_by WHERE judged_by.once_more = 1
 ),
 -- 1: most of the first subscriptions have no balance, or nothing can be judged; 0: look at each
-everybody AS (
+everybody_part AS (
     SELECT
         CASE WHEN MAX(sample.by_usage) = 0 AND MAX(sample.by_age) = 0 THEN 1
              WHEN COUNT(sample.balance) * 2 < COUNT(*) AND COUNT(*) >= 3 THEN 1
@@ -136,42 +137,42 @@ everybody AS (
         0 AS once_more
     FROM (
         SELECT u.{tokens_remaining} AS balance, judged_by.by_usage AS by_usage, judged_by.by_age AS by_age
-        FROM judged_by
+        FROM judged_by_part judged_by
         STRAIGHT_JOIN {user_subscriptions} s
         STRAIGHT_JOIN {users} u ON u.{id} = s.{user_id}
         WHERE s.{is_active} = 1 AND s.{tokens_limit} > 0
         LIMIT 100
     ) sample
     UNION ALL
-    SELECT everybody.is_due, 0 FROM everybody WHERE everybody.once_more = 1
+    SELECT everybody.is_due, 0 FROM everybody_part everybody WHERE everybody.once_more = 1
 ),
-stopped AS (
+stopped_part AS (
     SELECT MAX(told.unhealthy) AS unhealthy, MAX(told.emptied) AS emptied, MAX(told.critical) AS critical
     FROM (
-        SELECT 0 AS kind, COUNT(*) >= :max_counted AS unhealthy, 0 AS emptied, 0 AS critical FROM unhealthy
-        UNION ALL SELECT 0, 0, COUNT(*) >= :max_counted, 0 FROM emptied
-        UNION ALL SELECT 0, 0, 0, COUNT(*) >= :max_counted FROM critical
+        SELECT 0 AS kind, COUNT(*) >= :max_counted AS unhealthy, 0 AS emptied, 0 AS critical FROM unhealthy_part unhealthy
+        UNION ALL SELECT 0, 0, COUNT(*) >= :max_counted, 0 FROM emptied_part emptied
+        UNION ALL SELECT 0, 0, 0, COUNT(*) >= :max_counted FROM critical_part critical
     ) told
     GROUP BY told.kind
 ),
-subscription AS (
+subscription_part AS (
     SELECT look.user_id, look.balance, look.tokens_limit, look.plan_type
-    FROM stopped STRAIGHT_JOIN unhealthy look
+    FROM stopped_part stopped STRAIGHT_JOIN unhealthy_part look
     WHERE stopped.unhealthy = 0
     UNION ALL
     SELECT found.user_id, found.balance, s.{tokens_limit}, s.{plan_type}
     FROM (
-        SELECT look.user_id, look.balance FROM stopped STRAIGHT_JOIN unhealthy look
+        SELECT look.user_id, look.balance FROM stopped_part stopped STRAIGHT_JOIN unhealthy_part look
         WHERE stopped.unhealthy = 1 AND look.balance > 0
         UNION ALL
-        SELECT look.user_id, look.balance FROM stopped STRAIGHT_JOIN emptied look
+        SELECT look.user_id, look.balance FROM stopped_part stopped STRAIGHT_JOIN emptied_part look
         WHERE stopped.emptied = 0 OR look.balance = 0
         UNION ALL
-        SELECT look.user_id, look.balance FROM critical look
+        SELECT look.user_id, look.balance FROM critical_part look
     ) found
     STRAIGHT_JOIN {user_subscriptions} s ON s.{user_id} = found.user_id AND s.{is_active} = 1
 ),
-subscriber AS (
+subscriber_part AS (
     SELECT SQL_BIG_RESULT
         subscription.user_id AS user_id,
         -- bytes, such as BINARY(16), have no place in a list with commas: as SQL writes them
@@ -187,27 +188,27 @@ subscriber AS (
                 CONVERT(subscription.plan_type USING utf8mb4) COLLATE utf8mb4_bin)), ''), 'none')
         )), 27) AS plan,
         CASE WHEN subscription.balance IS NOT NULL THEN 0
-             WHEN (SELECT everybody.is_due FROM everybody) = 1 THEN 1
-             WHEN (SELECT judged_by.by_user FROM judged_by) = 1
+             WHEN (SELECT everybody.is_due FROM everybody_part everybody) = 1 THEN 1
+             WHEN (SELECT judged_by.by_user FROM judged_by_part judged_by) = 1
                   AND (SELECT 1 FROM {token_usage_history} h WHERE h.{user_id} = subscription.user_id LIMIT 1) = 1 THEN 1
              WHEN subscription.user_id IN (
                  SELECT used.user_id FROM (
                      SELECT h.{user_id} AS user_id
-                     FROM judged_by STRAIGHT_JOIN {token_usage_history} h
+                     FROM judged_by_part judged_by STRAIGHT_JOIN {token_usage_history} h
                      WHERE judged_by.by_time = 1 AND h.{created_at} > judged_by.usage_after AND h.{user_id} IS NOT NULL
                      LIMIT 2000
                  ) used
              ) THEN 1
              WHEN (SELECT (SELECT {account_created_at} FROM {users} WHERE {id} = subscription.user_id)
                    FROM (SELECT NULL AS {account_created_at}) nothing)
-                  < (SELECT judged_by.accounts_before FROM judged_by)
-                 THEN (SELECT CASE judged_by.by_usage WHEN 1 THEN 2 ELSE 1 END FROM judged_by)
+                  < (SELECT judged_by.accounts_before FROM judged_by_part judged_by)
+                 THEN (SELECT CASE judged_by.by_usage WHEN 1 THEN 2 ELSE 1 END FROM judged_by_part judged_by)
              -- 1: overdue; 2: never used anything
              ELSE 0 END AS verdict
-    FROM subscription
+    FROM subscription_part subscription
     GROUP BY subscription.user_id, subscription.balance
 ),
-plan AS (
+plan_part AS (
     SELECT SQL_BIG_RESULT
         subscriber.plan AS name,
         COUNT(CASE WHEN subscriber.balance IS NULL AND subscriber.tokens_limit > 0 THEN 1 END) AS no_balance,
@@ -242,7 +243,7 @@ plan AS (
         SUBSTRING_INDEX(GROUP_CONCAT(
             CASE WHEN subscriber.balance >= 0 AND subscriber.balance < :low_balance THEN subscriber.listed_id END ORDER BY subscriber.user_id
         ), ',', 10) AS low_users
-    FROM subscriber
+    FROM subscriber_part subscriber
     GROUP BY subscriber.plan
 )
 SELECT
@@ -264,14 +265,14 @@ SELECT
     CASE WHEN part.is_whole = 0 THEN 'null' ELSE '' END AS balance,
     CASE WHEN part.is_whole = 0 THEN NULLIF(SUM(plan.overdue), 0) END AS overdue,
     CASE WHEN part.is_whole = 0 THEN NULLIF(SUM(plan.never_used), 0) END AS never_used,
-    CASE WHEN part.is_whole = 1 THEN (SELECT judged_by.by_usage FROM judged_by) END AS `usage`,
-    CASE WHEN part.is_whole = 1 THEN (SELECT judged_by.by_age FROM judged_by) END AS account_age,
+    CASE WHEN part.is_whole = 1 THEN (SELECT judged_by.by_usage FROM judged_by_part judged_by) END AS `usage`,
+    CASE WHEN part.is_whole = 1 THEN (SELECT judged_by.by_age FROM judged_by_part judged_by) END AS account_age,
     CASE WHEN part.is_whole = 0 THEN MAX(plan.overdue_users) END AS overdue_users,
     CASE WHEN part.is_whole = 0 THEN MAX(plan.blocked_users) END AS blocked_users,
     CASE WHEN part.is_whole = 0 THEN MAX(plan.negative_users) END AS negative_users,
     CASE WHEN part.is_whole = 0 THEN MAX(plan.low_users) END AS low_users
-FROM stopped
+FROM stopped_part stopped
 STRAIGHT_JOIN (SELECT 0 AS is_whole UNION ALL SELECT 1) part
-LEFT JOIN plan ON 1 = 1
+LEFT JOIN plan_part plan ON 1 = 1
 WHERE part.is_whole = 1 OR plan.name IS NOT NULL
 GROUP BY part.is_whole, CASE WHEN part.is_whole = 1 THEN '' ELSE plan.name END

@@ -1,6 +1,7 @@
 -- How much do the subscribers of each plan use? Read forward by history_id: each row of the history once.
 -- One row for each row with an id above :since, up to :until; its plan is that of the user's active subscription as it is
--- read, within minutes of the use: the one with the highest limit. Without one it is "unsubscribed".
+-- read, within minutes of the use: the one with the highest limit, of equal ones that
+-- with the lowest plan name. Without one it is "unsubscribed".
 --
 -- created_at is a DATETIME without a zone, and history_time_zone says in which zone the application writes it; or a
 -- TIMESTAMP, whose zone the server knows. An unknown zone makes each time NULL; then the server is asked for the
@@ -9,12 +10,16 @@
 -- Cost: grows with the new rows, not with the history: a look-up each, 1 ms for 300.
 SELECT
     TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', CONVERT_TZ(h.{created_at}, zone.name, '+00:00')) / 1000000
-        AS used_at,
+    -- the hour that comes twice in autumn: CONVERT_TZ takes the first one; it was the second if that has come
+    + CASE WHEN CONVERT_TZ(h.{created_at}, zone.name, '+00:00') <= UTC_TIMESTAMP() - INTERVAL 59 MINUTE
+                AND CONVERT_TZ(CONVERT_TZ(h.{created_at}, zone.name, '+00:00') + INTERVAL 1 HOUR, '+00:00', zone.name)
+                    = h.{created_at} THEN 3600 ELSE 0 END AS used_at,
     COALESCE((
         SELECT COALESCE(NULLIF(LOWER(TRIM(CONVERT(s.{plan_type} USING utf8mb4) COLLATE utf8mb4_bin)), ''), 'none')
         FROM {user_subscriptions} s
         WHERE s.{user_id} = h.{user_id} AND s.{is_active} = 1
-        ORDER BY s.{tokens_limit} IS NULL, s.{tokens_limit} + 0 DESC
+        ORDER BY s.{tokens_limit} IS NULL, s.{tokens_limit} + 0 DESC,
+                 COALESCE(NULLIF(LOWER(TRIM(CONVERT(s.{plan_type} USING utf8mb4) COLLATE utf8mb4_bin)), ''), 'none')
         LIMIT 1
     ), 'unsubscribed') AS plan,
     1 AS events

@@ -60,12 +60,17 @@ FROM (
                 zone.data_type AS data_type,
                 CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', zone.name) AS now_there,
                 TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', zone.name)) AS offset_seconds,
+                -- in the hour after a clock was set back in autumn: than it showed before
                 (SELECT COUNT(*) FROM {token_usage_history} h
-                 WHERE h.{created_at} > CONVERT_TZ(UTC_TIMESTAMP() + INTERVAL 1 MINUTE, '+00:00', zone.name)
+                 WHERE h.{created_at} > GREATEST(
+                     CONVERT_TZ(UTC_TIMESTAMP() + INTERVAL 1 MINUTE, '+00:00', zone.name),
+                     CONVERT_TZ(UTC_TIMESTAMP() - INTERVAL 59 MINUTE, '+00:00', zone.name) + INTERVAL 1 HOUR)
                    AND h.{created_at} <= CONVERT_TZ(UTC_TIMESTAMP() + INTERVAL 14 HOUR, '+00:00', zone.name)
                 ) AS rows_ahead,
                 (SELECT MAX(h.{created_at}) FROM {token_usage_history} h
-                 WHERE h.{created_at} > CONVERT_TZ(UTC_TIMESTAMP() + INTERVAL 1 MINUTE, '+00:00', zone.name)
+                 WHERE h.{created_at} > GREATEST(
+                     CONVERT_TZ(UTC_TIMESTAMP() + INTERVAL 1 MINUTE, '+00:00', zone.name),
+                     CONVERT_TZ(UTC_TIMESTAMP() - INTERVAL 59 MINUTE, '+00:00', zone.name) + INTERVAL 1 HOUR)
                    AND h.{created_at} <= CONVERT_TZ(UTC_TIMESTAMP() + INTERVAL 14 HOUR, '+00:00', zone.name)
                 ) AS newest_ahead_at,
                 (SELECT MAX(h.{created_at}) FROM {token_usage_history} h

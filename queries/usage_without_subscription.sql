@@ -11,7 +11,10 @@
 -- Cost: grows with the new rows, not with the history: a look-up each, 1 ms for 300; one more of who has no subscription.
 SELECT
     TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', CONVERT_TZ(h.{created_at}, zone.name, '+00:00')) / 1000000
-        AS used_at,
+    -- the hour that comes twice in autumn: CONVERT_TZ takes the first one; it was the second if that has come
+    + CASE WHEN CONVERT_TZ(h.{created_at}, zone.name, '+00:00') <= UTC_TIMESTAMP() - INTERVAL 59 MINUTE
+                AND CONVERT_TZ(CONVERT_TZ(h.{created_at}, zone.name, '+00:00') + INTERVAL 1 HOUR, '+00:00', zone.name)
+                    = h.{created_at} THEN 3600 ELSE 0 END AS used_at,
     CASE WHEN (SELECT 1 FROM {user_subscriptions} s WHERE s.{user_id} = h.{user_id} AND s.{is_active} = 1 LIMIT 1)
               IS NULL
          THEN (SELECT u.{id} FROM {users} u WHERE u.{id} = h.{user_id} LIMIT 1) END AS unsubscribed_user_id

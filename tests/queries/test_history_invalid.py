@@ -126,6 +126,66 @@ def test_no_list_of_actions_allows_all(history: Bench, judged: Reader) -> None:
     assert of_kinds(judged.run(), RECENT) == {}
 
 
+@pytest.mark.parametrize(
+    "known",
+    ["seo-title,AI Rewrite", " AI rewrite , SEO-Title ", "ai_rewrite,seo_title"],
+)
+def test_actions_may_be_listed_as_the_column_has_them(
+    history: Bench, judged: Reader, known: str
+) -> None:
+    reader = _with(history, judged, known_actions=known)
+    insert(history, "seo-title", "AI Rewrite", "seo_title", "ai-rewrite")
+    assert of_kinds(reader.run(), RECENT) == {}
+    insert(history, *["seo title v2"] * 3)
+    assert of_kinds(reader.run(), RECENT) == {"unknown_action": 3}
+    assert _evidence_of(reader) == {"seo title v2"}
+
+
+def _with(history: Bench, judged: Reader, **parameters: str) -> Reader:
+    """Return a reader with parameters of its own that has looked once."""
+    query = judged.query
+    changed = replace(query, parameters={**query.parameters, **parameters})
+    return Reader(changed, history.session).run()
+
+
+def _evidence_of(reader: Reader) -> set[object]:
+    """Return the actions of the rows that are shown as examples."""
+    assert reader.found is not None
+    assert reader.found.success.evidence_errors == ()
+    (rows,) = reader.found.success.evidence.values()
+    return {row["usage_action"] for row in rows}
+
+
+def test_rows_that_are_in_order_are_no_evidence_of_late_ones(
+    history: Bench, judged: Reader
+) -> None:
+    for hours in (5, 4, 3, 2):
+        insert(history, "rewrite", at=f"UTC_TIMESTAMP() - INTERVAL {hours} HOUR")
+    insert(history, "rewrite")
+    reader = _with(history, judged)
+    insert(history, *["seo_title"] * 3, at="UTC_TIMESTAMP() - INTERVAL 3 HOUR")
+    assert of_kinds(reader.run(), RECENT) == {"late_time": 3}
+    assert _evidence_of(reader) == {"seo_title"}
+
+
+@pytest.mark.parametrize("zone", ["+07:00", "-05:00"])
+def test_what_is_evidence_of_a_wrong_time_goes_by_the_zone_too(
+    history: Bench, judged: Reader, zone: str
+) -> None:
+    reader = _with(history, judged, history_time_zone=zone)
+    there = f"UTC_TIMESTAMP() + INTERVAL {int(zone[:3])} HOUR"
+    insert(history, *["rewrite"] * 3, at=there)
+    insert(history, *["seo_title"] * 3, at=f"{there} + INTERVAL 2 HOUR")
+    assert of_kinds(reader.run(), RECENT) == {"future_time": 3}
+    assert _evidence_of(reader) == {"seo_title"}
+
+
+def test_where_all_come_late_all_are_evidence(history: Bench, judged: Reader) -> None:
+    insert(history, *["rewrite"] * 3, at="UTC_TIMESTAMP() - INTERVAL 3 HOUR")
+    assert of_kinds(judged.run(), RECENT) == {"late_time": 3}
+    assert _evidence_of(judged) == {"rewrite"}
+
+
 EMPTIED = "token_usage_history_emptied"
 
 

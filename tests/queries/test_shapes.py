@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from tests.queries.tokens import (
 )
 from tests.support.servers import PrivateMySQL
 
+QUERIES = Path(__file__).parents[2] / "queries"
 Found: TypeAlias = Mapping[str, tuple[object, object]]
 
 _BALANCES = [None, None, 0, 3, 100, 299, 999, 1000, 2000, 5000, 50000]
@@ -111,6 +113,31 @@ def _ids(kind: str, value: str, *, between: str = "VARCHAR(36)") -> tuple[str, .
     return tuple(changes)
 
 
+_COLUMNS = {
+    "users": "id email username password full_name avatar_url bio is_active is_verified role"
+    " tokens_remaining created_at updated_at",
+    "user_subscriptions": "nr user_id tokens_limit plan_type is_active",
+    "token_usage_history": "nr user_id tokens_used action created_at",
+}
+
+
+def _columns_of_our_names() -> Iterator[str]:
+    """Yield what gives each table columns of all names that the queries make up: also a user has a state."""
+    texts = [file.read_text() for file in QUERIES.glob("*.sql")]
+    texts += [file.read_text() for file in QUERIES.glob("*.toml")]
+    named = re.findall(r"\bAS `?([a-z_0-9]+)`?", "\n".join(texts))
+    # A history with a column id would be read by it.
+    names = sorted(set(named) - {"id", "binary", "char", "datetime", "decimal"})
+    for table, own in _COLUMNS.items():
+        others = [name for name in names if name not in own.split()]
+        added = [f"ADD `{name}` VARCHAR(20) NULL" for name in others]
+        yield f"ALTER TABLE {table} {', '.join(added)}"
+        mixed = [
+            f"`{name}` = CONCAT('of', MOD({own.split()[0]}, 3))" for name in others
+        ]
+        yield f"UPDATE {table} SET {', '.join(mixed)}"
+
+
 _ALL = {
     "users": "*",
     "user_subscriptions": "*",
@@ -147,6 +174,7 @@ SHAPES: dict[str, Shape] = {
             " FROM users_base b LEFT JOIN wallets w USING (id)",
         )
     ),
+    "columns of our names": Shape(tuple(_columns_of_our_names())),
     "generated columns": Shape(
         (
             "ALTER TABLE users RENAME COLUMN tokens_remaining TO base",
@@ -375,6 +403,33 @@ def test_the_largest_unsigned_limit_is_the_highest_and_fails_no_query(
         empty_schema.answer(query)
     limits = empty_schema.series("balances")["token_limit_tokens"]
     assert limits == {("unlimited",): float(most), ("basic",): 10.0}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("subscriber", "subscription", "plan"),
+        ("subscribers", "plans", "seen"),
+        ("present", "wanted", "expected"),
+        ("users", "stopped", "critical"),
+    ],
+    ids=" ".join,
+)
+def test_tables_may_be_called_as_one_would_call_a_part_of_a_query(
+    empty_schema: Bench, usual: Found, names: tuple[str, str, str], tmp_path: Path
+) -> None:
+    create_tables(empty_schema.connection)
+    replace_rows(empty_schema.connection, DATA)
+    called = dict(zip(_COLUMNS, names, strict=True))
+    for before, now in called.items():
+        if before != now:
+            empty_schema.execute(f"RENAME TABLE {before} TO `{now}`")
+    empty_schema.queries = empty_schema.load(tmp_path, called)
+    found = answers(empty_schema)
+    by_data = found.keys() - {"missing_columns", "application_columns"}
+    assert {name: found[name] for name in by_data} == {
+        name: usual[name] for name in by_data
+    }
 
 
 class _FoldingMySQL(PrivateMySQL):

@@ -49,6 +49,23 @@ def test_the_usage_queries_agree_with_the_history(
     assert forward == unsubscribed
 
 
+def test_of_two_plans_with_the_same_limit_the_lower_name_is_the_plan_that_uses(
+    tokens: Bench,
+) -> None:
+    users = [User(1, 500), User(2, 500)]
+    plans = [
+        Subscription(1, 900, "team"),
+        Subscription(1, 900, " Pro"),
+        Subscription(2, 900, "pro"),
+        Subscription(2, 900, "team"),
+        Subscription(2, None, "basic"),
+    ]
+    usages = [Usage(user, 5, "rewrite", 60) for user in (1, 2)]
+    replace_rows(tokens.connection, Data(users, plans, usages))
+    found = tokens.series_of(reading_forward(tokens, "usage_by_plan"))
+    assert found["token_usage_plan_events"] == {("pro",): 2.0}
+
+
 def reading_forward(tokens: Bench, name: str) -> Query:
     """Return a query with a cursor by the number that the history of these tests has in place of an id."""
     query = tokens.queries[name]
