@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 from monitor.model.detectors import judged_words
 from monitor.model.populations import words_of
 from monitor.model.rules import Rule, SeverityLevel
 from monitor.timing.durations import format_duration
+
+_AT_ONCE: Final = " at once"
 
 
 def condition_words(rule: Rule) -> str:
@@ -16,6 +19,14 @@ def condition_words(rule: Rule) -> str:
     where = "".join([*exact, *rule.pattern_words])
     levels = [_level(level, rule) for level in rule.levels]
     return f"{rule.metric}{where} {', '.join(levels)}"
+
+
+def firing_words(rule: Rule) -> str:
+    """Return when a rule fires, as a sentence goes on behind "fires"."""
+    words = condition_words(rule)
+    if rule.louder or not words.endswith(_AT_ONCE):
+        return f"when {words}"
+    return f"as soon as {words.removesuffix(_AT_ONCE)}"
 
 
 def _level(level: SeverityLevel, rule: Rule) -> str:
@@ -33,6 +44,6 @@ def _level(level: SeverityLevel, rule: Rule) -> str:
 def _hold(hold: timedelta) -> str:
     """Return after how long it fires."""
     if not hold:
-        return "at once"
+        return _AT_ONCE.strip()
     length = format_duration(hold)
     return f"for {length}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.model.alerts import Alert, Transition
-from monitor.model.rule_words import condition_words
+from monitor.model.rule_words import firing_words
 from monitor.model.settings import Rule
 from monitor.model.silences import may_be_silenced
 from monitor.storage import DeliveryAttempt
@@ -63,6 +63,7 @@ class AlertPage:
     """The query that found it; empty of one about the monitor itself."""
     target: str
     condition: str
+    """When its rule fires, as a sentence goes on behind "fires"."""
     """Empty where its rule is gone."""
     changes: tuple[PastChange, ...]
     deliveries: tuple[PastDelivery, ...]
@@ -152,7 +153,7 @@ def _plot(alert: Alert, source: PlotSource, context: PageContext) -> Plot | None
 
 def _condition(rule: Rule) -> str:
     hours = rule.active_words
-    return f"{condition_words(rule)}, {hours}" if hours else condition_words(rule)
+    return f"{firing_words(rule)}, {hours}" if hours else firing_words(rule)
 
 
 def _notified(alert: Alert, now: datetime) -> Iterator[NotifiedReceiver]:
