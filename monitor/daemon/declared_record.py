@@ -73,8 +73,8 @@ class DeclaredRecord:
         self.look_again()
 
     def look_again(self) -> None:
-        """Look at once what holds notices back: it may be something else."""
-        self._looked_at = None
+        """Look at once what holds notices back: it may be something else, and marked with another end."""
+        self._looked_at = self._marked = None
 
     def mark(self, changes: Changes, now: datetime) -> None:
         """Mark the alerts that changed, and all of them where something else holds notices back."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
+
+from monitor.timing.shift import NOT_BY_OUR_CLOCK
 
 CertificateKind: TypeAlias = Literal["page", "server", "client"]
 """The page's own; a target's server's; the one that we show to a target."""
@@ -18,4 +20,4 @@ class Certificate:
     """What it is for, and when it ends."""
 
     kind: CertificateKind
-    ends_at: datetime
+    ends_at: datetime = field(metadata=NOT_BY_OUR_CLOCK)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import singledispatch
-from typing import TypeAlias, TypeVar, cast
+from types import MappingProxyType
+from typing import Final, TypeAlias, TypeVar, cast
+
+NOT_BY_OUR_CLOCK: Final = MappingProxyType({"is_by_our_clock": False})
+"""The metadata of a field whose instants others say: they stay, however wrong our clock was."""
 
 _Value = TypeVar("_Value")
+_ENDS: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 _PartsOfValue: TypeAlias = Sequence[object]
 _TakenApart: TypeAlias = tuple[_PartsOfValue, Callable[[_PartsOfValue], object]]
@@ -18,14 +24,14 @@ _TakenApart: TypeAlias = tuple[_PartsOfValue, Callable[[_PartsOfValue], object]]
 def moved(value: _Value, by: timedelta) -> _Value:
     """Return the value with all its instants later by this much, in frozen dataclasses, mappings and tuples.
 
-    A part without instants is the same object as before.
+    A part without instants is the same object as before, as is what is NOT_BY_OUR_CLOCK.
     """
     return cast(_Value, _moved(value, by))
 
 
 def _moved(value: object, by: timedelta) -> object:
     if isinstance(value, datetime):
-        return value + by
+        return _later(value, by)
     parts, put_together = _taken_apart(value)
     moved_parts = [_moved(part, by) for part in parts]
     pairs = zip(moved_parts, parts, strict=True)
@@ -34,13 +40,22 @@ def _moved(value: object, by: timedelta) -> object:
     return put_together(moved_parts)
 
 
+def _later(instant: datetime, by: timedelta) -> datetime:
+    """Return the instant so much later; the end of time is no instant, and none is beyond it."""
+    if instant in _ENDS:
+        return instant
+    with suppress(OverflowError):
+        return instant + by
+    return _ENDS[by > timedelta(0)]
+
+
 @singledispatch
 def _taken_apart(value: object) -> _TakenApart:
     if is_dataclass(value) and not isinstance(value, type):
         parts: dict[str, object] = {}
         for field in fields(value):
             # One that is not given to the constructor is computed again from the others.
-            if field.init:
+            if field.init and not NOT_BY_OUR_CLOCK.items() <= field.metadata.items():
                 parts[field.name] = getattr(value, field.name)
         names = tuple(parts)
         return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from monitor.alerting.query_view import QueryStatus
 from monitor.alerting.resolved import RESOLVED_KEPT
 from monitor.daemon.messages import Missed, NewConfig
 from monitor.model.alerts import Delivery, ReceiverHealth
+from monitor.model.certificates import Certificate
 from monitor.model.conditions import Condition
 from monitor.model.errors import Reason
 from monitor.model.results import CANCELLED, Failure, Result, Success
@@ -32,6 +33,7 @@ from tests.support.harness import (
     NO_COLUMN,
     SECOND,
     SERVER,
+    START,
     TARGET,
     TIMEOUT,
     USAGE,
@@ -949,6 +951,25 @@ def test_a_clock_that_was_set_back_while_we_were_down_leaves_nothing_in_the_futu
     assert "TokenUsageStopped firing" in again.posted()
     again.after(2 * MINUTE).run("balances", balances(pro=7))
     assert "TokenBalances fired" in again.reported()
+
+
+def test_what_a_server_says_of_its_certificate_is_not_moved_and_keeps_no_step_of_the_clock_back() -> (
+    None
+):
+    endless = Certificate("server", datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    soon = Certificate("client", START + DAY)
+    harness = Harness()
+    harness.server = replace(SERVER, certificates=(endless, soon))
+    harness.runs(columns(), balances(pro=7), usage(5))
+    harness.set_by = timedelta(minutes=10)
+    harness.tick()
+    assert harness.reported()[-1] == "clock moved 600 s"
+    target = harness.pipeline.snapshot.targets["main"]
+    assert target.certificates == (endless, soon)
+    harness.after(2 * MINUTE - SECOND).run("balances", balances(pro=7))
+    assert harness.reported() == []
+    harness.after(SECOND).run("balances", balances(pro=7))
+    assert harness.reported() == ["TokenBalances fired"]
 
 
 DAY = timedelta(days=1)

@@ -361,6 +361,20 @@ def test_the_clock_takes_it_along() -> None:
     assert one.pipeline.snapshot.silences == one.state.silences()
 
 
+def test_the_end_of_a_maintenance_window_is_that_of_the_configuration_after_the_clock_was_set() -> (
+    None
+):
+    window = MaintenanceWindow("today", until_at=START + 9 * HOUR)
+    one = Harness(replace(watched(), maintenance=(window,)))
+    assert picture(one, "3") == "."
+    one.set_by = 3 * HOUR
+    one.tick()
+    (alert,) = (a for a in one.pipeline.active_alerts() if a.name == "TokenBalances")
+    assert alert.silence is not None
+    assert alert.silence.until == START + 9 * HOUR
+    assert one.state.active_alerts() == one.pipeline.active_alerts()
+
+
 def test_those_that_are_over_are_forgotten_after_some_days() -> None:
     one = Harness(watched())
     picture(one, "[0 ]0")

@@ -4,10 +4,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
+import pytest
+
+from monitor.model.certificates import Certificate
 from monitor.timing.shift import moved
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+FIRST = datetime.min.replace(tzinfo=UTC)
+LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,19 @@ def test_every_instant_within_is_moved_and_nothing_else() -> None:
 def test_back_again_is_where_it_began() -> None:
     value = (START, MappingProxyType({"a": Part("b", START)}), Part("c"))
     assert moved(moved(value, -HOUR), HOUR) == value
+
+
+@pytest.mark.parametrize(("end", "by"), [(LAST, HOUR), (FIRST, -HOUR)])
+def test_nothing_is_moved_beyond_the_ends_of_time_and_these_stay(
+    end: datetime, by: timedelta
+) -> None:
+    assert moved(end - by / 2, by) == end
+    assert moved(end, by) == moved(end, -by) == end
+
+
+def test_an_instant_that_is_not_by_our_clock_stays_as_it_is() -> None:
+    ends = Certificate("server", START)
+    assert moved((START, ends), HOUR) == (START + HOUR, ends)
 
 
 def test_what_has_no_instant_stays_the_same_object() -> None:
