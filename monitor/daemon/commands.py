@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypeAlias, assert_never
@@ -48,6 +48,7 @@ class ConfirmDeclared:
 
 
 Command: TypeAlias = RunNow | WakeReceivers | ShiftTimes | SetPace | ConfirmDeclared
+Commands: TypeAlias = Iterator[Command]
 
 
 class Runner(Protocol):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sqlite3
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from monitor.alerting import cycle, deploys, derived
 from monitor.alerting.active import ActiveAlerts, Changes
@@ -28,7 +29,7 @@ from monitor.alerting.updates import updated
 from monitor.collector.reconnect import Reconnects
 from monitor.daemon.clock_moves import ClockMoves
 from monitor.daemon.commands import (
-    Command,
+    Commands,
     ConfirmDeclared,
     RunNow,
     SetPace,
@@ -46,8 +47,8 @@ from monitor.daemon.messages import (
     Tick,
     Work,
 )
-from monitor.daemon.planning import with_overdue_plans, with_plans
-from monitor.daemon.recorded import NOTHING_KEPT, Kept, note_notified, noted_reminders
+from monitor.daemon.planning import with_moved_plans, with_overdue_plans, with_plans
+from monitor.daemon.recorded import NOTHING_KEPT, Kept, noted_news, noted_reminders
 from monitor.daemon.restoring import detectors_of, restored
 from monitor.daemon.sources import Sources
 from monitor.model.alerts import Alert, Delivery, Notification
@@ -59,8 +60,6 @@ from monitor.notify.routing import notifications_for
 from monitor.storage import State
 from monitor.timing.clock import SLEPT, SettableClock
 from monitor.timing.shift import moved
-
-Commands: TypeAlias = Iterator[Command]
 
 
 class Pipeline:
@@ -91,6 +90,8 @@ class Pipeline:
         self._reminders = Reminders()
         self._maintenance = Maintenance(state, listener)
         self._declared = DeclaredRecord(state, listener, latest)
+        # What there was before a configuration whose changes the state has not taken yet.
+        self._unsettled: Snapshot | None = None
         self._publish(restored(state, self._active, self.snapshot, self._took_at))
         self._moves = ClockMoves(state, listener)
         self._detectors = detectors_of(state, listener, latest.config, self._took_at)
@@ -130,9 +131,8 @@ class Pipeline:
                     yield from self._follow_clock()
                     yield from self._take_tick(self._took_at)
                 case DeployFile(reason):
-                    self._declared.keep_deploys(
-                        deploys.by_file(self._config, self.snapshot, reason, now)
-                    )
+                    said = deploys.by_file(self._config, self.snapshot, reason, now)
+                    self._declared.keep_deploys(said)
                 case Declare(request, answer):
                     changes = Changes(self._active)
                     self._declared.take(request, changes, now)
@@ -151,8 +151,7 @@ class Pipeline:
             # The clock was set while it ran: its instants do not compare with ours, so it is made again.
             yield RunNow((result.job,))
             return
-        next_run_at = self._sources.next_run_at(key)
-        update = updated(self.snapshot, result, next_run_at, now)
+        update = updated(self.snapshot, result, self._sources.next_run_at(key), now)
         if update is None:
             return
         walked = update if update.positions else None
@@ -192,6 +191,9 @@ class Pipeline:
         self, facts: Facts, result: Result, after: cycle.AfterResult, kept: Kept
     ) -> Commands:
         """Evaluate the rules of what gave a result, and record what changes with what is kept of it."""
+        if self._unsettled:
+            # The alerts are those of the rules before: the next run finds it again, as all that is refused.
+            return
         now, job = facts.now, result.job
         clock_shift = self._moves.clock_shift
         judged = self._detectors.judge(facts, result, self._active, clock_shift)
@@ -204,6 +206,8 @@ class Pipeline:
         self._publish(with_series_left_out(self.snapshot, job.key, judged.left_out))
 
     def _take_tick(self, now: datetime) -> Commands:
+        if before := self._unsettled:
+            yield from self._settle(before, now)
         self._declared.tick(now)
         due = cycle.due_targets(self._facts(now), self._active)
         targets = cycle.in_turn(self._facts(now), self._active, due)
@@ -224,19 +228,28 @@ class Pipeline:
         self._listener.on_config(config)
         self._declared.use(config)
         self._latest.self_status = self._sources.self_status()
-        before = self.snapshot
-        snapshot = for_config(before, config, now)
+        before = self._unsettled or self.snapshot
+        snapshot = for_config(self.snapshot, config, now)
         self._publish(with_plans(snapshot, config.jobs, self._sources.next_run_at))
-        self._declared.keep_deploys(deploys.of_targets(self.snapshot))
         self._explained = {
             key: at for key, at in self._explained.items() if key in snapshot.queries
         }
         yield SetPace(all_stretches(snapshot))
-        changes = cycle.after_reload(config, self._active, now)
-        self._active.keep_scopes(Scopes(config))
-        kept = Kept(memories=self._detectors.keep(config))
-        run_key = f"reload@{now.isoformat()}"
-        yield from self._finish(changes, now, run_key=run_key, kept=kept)
+        yield from self._settle(before, now)
+
+    def _settle(self, before: Snapshot, now: datetime) -> Commands:
+        """Let what is kept be as the configuration has it; again at each tick until the state has taken that."""
+        self._unsettled = None
+        try:
+            self._declared.keep_deploys(deploys.of_targets(self.snapshot))
+            changes = cycle.after_reload(self._config, self._active, now)
+            self._active.keep_scopes(Scopes(self._config))
+            kept = Kept(memories=self._detectors.keep(self._config))
+            run_key = f"reload@{now.isoformat()}"
+            yield from self._finish(changes, now, run_key=run_key, kept=kept)
+        except sqlite3.Error:
+            self._unsettled = before
+            raise
         # What is new here, or judged by other rules, need not wait for the next result of its inputs.
         yield from self._derive(derived.changed_by(before, self.snapshot), now)
 
@@ -263,10 +276,8 @@ class Pipeline:
         if transitions or reminds:
             full = self._state.bound_outbox(now)
         receivers = self._config.receivers
-        notifications = notifications_for(
-            receivers, transitions, run_key=run_key, now=now, full=full
-        )
-        note_notified(changes, notifications)
+        notify = partial(notifications_for, receivers, run_key=run_key, now=now)
+        notifications = noted_news(changes, partial(notify, full=full))
         if reminds:
             due = partial(self._reminders.due, receivers, now=now, full=full)
             notifications += noted_reminders(changes, due)
@@ -283,19 +294,11 @@ class Pipeline:
         yield WakeReceivers()
 
     def _record(
-        self,
-        changes: Changes,
-        notifications: tuple[Notification, ...],
-        kept: Kept,
+        self, changes: Changes, notifications: tuple[Notification, ...], kept: Kept
     ) -> None:
         """Record what changed with what is kept of the result, and let both be in force."""
-        self._state.record(
-            changes.changed,
-            changes.transitions,
-            notifications,
-            marks=self._moves.marks(self._took_at),
-            positions=kept.positions,
-            memories=kept.memories,
+        kept.record(
+            self._state, changes, notifications, self._moves.marks(self._took_at)
         )
         self._detectors.note_written(kept.memories, self._moves.steady(self._took_at))
         if kept.walked is not None:
@@ -333,10 +336,7 @@ class Pipeline:
         yield from self._moves.record(self._active.active, self.snapshot.declared)
 
     def _move(self, by: timedelta) -> None:
-        snapshot = moved(self.snapshot, by)
-        # A cron is of the wall clock: it did not move with ours.
-        crons = [snapshot.queries[key].job for key in snapshot.crons]
-        self._publish(with_plans(snapshot, crons, self._sources.next_run_at))
+        self._publish(with_moved_plans(self.snapshot, by, self._sources.next_run_at))
         self._active.move(by)
         self._explained = moved(self._explained, by)
         self._reconnects = Reconnects()

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeAlias
 
 from monitor.alerting.active import Changes
 from monitor.alerting.severity import SUPERSEDED
 from monitor.alerting.updates import Update
 from monitor.detection.rules import RuleMemory
-from monitor.model.alerts import Alert, Notification, Scope
+from monitor.model.alerts import Alert, Notification, Scope, Transition
 from monitor.model.positions import Position
 from monitor.model.settings import JobKey, Labels
 from monitor.notify.notified import notified_by, with_notified
+from monitor.storage import State
 from monitor.storage.rule_memories import MemoryKey
 
 DueReminders: TypeAlias = Callable[
     [Mapping[Scope, Mapping[Labels, Alert]]], tuple[Notification, ...]
 ]
 """Returns the reminders that are due of these alerts."""
+Notify: TypeAlias = Callable[[tuple[Transition, ...]], tuple[Notification, ...]]
+"""Returns the notifications of what alerts became."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,32 @@ class Kept:
         """Return whether there is nothing to record."""
         return self.walked is None and not self.memories
 
+    def record(
+        self,
+        state: State,
+        changes: Changes,
+        notifications: tuple[Notification, ...],
+        marks: Mapping[str, datetime],
+    ) -> None:
+        """Record it with what changed, all of it or nothing."""
+        state.record(
+            changes.changed,
+            changes.transitions,
+            notifications,
+            marks=marks,
+            positions=self.positions,
+            memories=self.memories,
+        )
+
 
 NOTHING_KEPT = Kept()
+
+
+def noted_news(changes: Changes, notify: Notify) -> tuple[Notification, ...]:
+    """Return the notifications of what changed, and write into the alerts who was notified."""
+    notifications = notify(tuple(changes.transitions))
+    note_notified(changes, notifications)
+    return notifications
 
 
 def note_notified(changes: Changes, notifications: tuple[Notification, ...]) -> None:

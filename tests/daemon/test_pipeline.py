@@ -21,7 +21,7 @@ from monitor.model.conditions import Condition
 from monitor.model.errors import Reason
 from monitor.model.results import CANCELLED, Failure, Result, Success
 from monitor.model.schedules import Cron
-from monitor.model.settings import Job
+from monitor.model.settings import Config, Job
 from monitor.storage import State
 from tests.support.harness import (
     BALANCE,
@@ -915,6 +915,57 @@ def test_what_a_run_finds_before_a_step_of_the_clock_is_recorded_is_not_moved_wi
     (due,) = harness.state.due("hook", now=harness.at)
     assert (due.created_at, due.alerts[0].fired_at) == (harness.at, harness.at)
     assert harness.reported() == ["clock moved -172800 s", "TokenUsageStopped fired"]
+    harness.state.close()
+
+
+def is_refused(harness: Harness, path: Path, config: Config) -> None:
+    """Reload, or start, while another program has the state locked."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    harness.config = config
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        harness.take(NewConfig(config))
+    other.close()
+
+
+@pytest.mark.parametrize("is_start", [False, True])
+def test_a_reload_that_a_locked_state_refuses_ends_what_it_removed_as_soon_as_that_is_free(
+    tmp_path: Path, *, is_start: bool
+) -> None:
+    path = tmp_path / "state.sqlite"
+    state = State(str(path), busy_seconds=0.05)
+    harness = Harness(state=state)
+    harness.runs(columns(), balances(pro=0), usage(5))
+    harness.tick()
+    without_rules = a_config(COLUMNS, BALANCES, replace(USAGE, rules=()))
+    if is_start:
+        harness = Harness(without_rules, state=state, at=harness.at)
+    harness.reported()
+    is_refused(harness, path, without_rules)
+    assert harness.shown()["TokenUsageStopped"].startswith("firing")
+    harness.after(3 * SECOND)
+    assert harness.reported() == ["TokenUsageStopped resolved"]
+    # and that is all that is ever said of it
+    harness.after(MINUTE).runs(columns(), balances(pro=0), usage(5))
+    assert harness.reported() == []
+    state.close()
+
+
+def test_an_alert_whose_rule_moves_by_a_reload_that_a_locked_state_refuses_stays_one(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state.sqlite"
+    harness = Harness(state=State(str(path), busy_seconds=0.05))
+    harness.runs(columns(), balances(pro=0), usage(5))
+    harness.tick()
+    harness.reported()
+    is_refused(harness, path, a_config(COLUMNS, BALANCES, replace(USAGE, name="uses")))
+    # what ran before the next tick comes first
+    harness.run("uses", usage(5))
+    harness.tick()
+    assert harness.reported() == []
+    harness.after(MINUTE).run("uses", usage(0))
+    assert harness.reported() == ["TokenUsageStopped resolved"]
     harness.state.close()
 
 
