@@ -8,6 +8,7 @@ from dataclasses import replace
 from monitor.alerting.severity import rank
 from monitor.alerting.snapshot import ReceiverView, Snapshot
 from monitor.model.alerts import Alert, Delivery, ReceiverHealth
+from monitor.model.own_alerts import WATCHDOG
 from monitor.model.settings import Labels, Receiver, Severity
 
 
@@ -18,13 +19,17 @@ def lets_through(receiver: Receiver, severity: Severity, labels: Labels) -> bool
     return set(receiver.match) <= set(labels)
 
 
+def is_for(receiver: Receiver, alert: Alert) -> bool:
+    """Return whether an alert is for a receiver, whatever state it is in."""
+    if alert.name == WATCHDOG:
+        # Who asks for it gets it, whatever else the receiver filters: it proves that alerts arrive.
+        return receiver.watchdog
+    return lets_through(receiver, alert.severity, alert.labels)
+
+
 def wanting(receivers: Iterable[Receiver], alert: Alert) -> list[str]:
-    """Return the names of the receivers whose filters let an alert through."""
-    return [
-        receiver.name
-        for receiver in receivers
-        if lets_through(receiver, alert.severity, alert.labels)
-    ]
+    """Return the names of the receivers that an alert is for."""
+    return [receiver.name for receiver in receivers if is_for(receiver, alert)]
 
 
 def with_receiver(

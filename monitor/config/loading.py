@@ -140,10 +140,13 @@ def _build(
     jobs = make_jobs(own, contract)
     derived = bind_derived(library.derived, selections, own, problems)
     every = (*jobs, *derived.jobs)
+    maintenance = read_maintenance(section, problems)
     notices, warnings = library.notices, warn_of_counters(_queries_of(selections))
     if shard is None:  # one would say so of what the others watch
         notices += tuple(notices_of(section, library, selections))
-        warnings += warnings_of(section, receivers, targets, every, library.own_rules)
+        warnings += warnings_of(
+            section, receivers, targets, every, library.own_rules, maintenance
+        )
     return Config(
         path=context.path,
         targets=targets,
@@ -167,7 +170,7 @@ def _build(
         elsewhere=elsewhere,
         deploys=_deploys(context, every, library),
         derived=tuple(derived.jobs),
-        maintenance=read_maintenance(section, problems),
+        maintenance=maintenance,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from monitor.config.labels import EMPTY_LABEL
 from monitor.config.queries.label_filters import (
     exact_labels,
     patterns_in,
@@ -13,6 +14,7 @@ from monitor.config.schema import MaintenanceSchema
 from monitor.config.toml.document import Section, tables
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.validation import validate
+from monitor.model.label_patterns import EXCEPT
 from monitor.model.own_alerts import NOT_SILENCED
 from monitor.model.silences import MaintenanceWindow, may_be_silenced
 
@@ -35,6 +37,7 @@ def read_maintenance(
 def _window(name: str, section: Section, problems: Problems) -> MaintenanceWindow:
     checked = validate(MaintenanceSchema, section, problems)
     _check_time(checked, section, problems)
+    _check_patterns(checked, section, problems)
     _check_names(checked, section, problems)
     return MaintenanceWindow(
         name,
@@ -60,6 +63,16 @@ def _check_time(
         problems.add(section.origin("at"), _NEVER_CLOSED)
     if begin is not None and end is not None and end <= begin:
         problems.add(section.origin("until"), 'is not behind "from"')
+
+
+def _check_patterns(
+    checked: MaintenanceSchema, section: Section, problems: Problems
+) -> None:
+    """Refuse a pattern without a letter: it would fit every alert, or none."""
+    for label, given in checked.match.items():
+        patterns = [given] if isinstance(given, str) else given
+        if not all(pattern.removeprefix(EXCEPT) for pattern in patterns):
+            problems.add(section.origin("match", label), EMPTY_LABEL)
 
 
 def _check_names(

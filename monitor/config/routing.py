@@ -1,22 +1,25 @@
-"""Warn of a receiver that no alert could ever reach: it would be silent when it is needed; pure.
+"""Warn of a receiver that no alert could ever reach, and of a window that none could fit; pure.
 
-Not refused: who filters for nothing may mean it, and what a filter is for may come with tomorrow's queries.
+The one would be silent when it is needed; with the other one is woken all the same. Not refused: who filters for
+nothing may mean it, and what a filter is for may come with tomorrow's queries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from monitor.alerting.reach import (
     PossibleAlert,
-    is_possible,
     is_reached,
     possible_alerts,
 )
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
+from monitor.model.label_patterns import LabelPatterns
 from monitor.model.own_alerts import WATCHDOG
 from monitor.model.settings import Job, Receiver, Rule
+from monitor.model.silences import MaintenanceWindow
 from monitor.model.targets import Target
 
 _NO_WATCHDOG = f"never comes: [rules.{WATCHDOG}] is switched off"
@@ -29,8 +32,9 @@ def warnings_of(
     targets: Sequence[Target],
     jobs: Iterable[Job],
     own_rules: Sequence[Rule],
+    maintenance: Iterable[MaintenanceWindow],
 ) -> tuple[str, ...]:
-    """Compare the filters of every receiver with all alerts that there can be, and list each fault."""
+    """Compare the filters of every receiver and window with all alerts that there can be, and list each fault."""
     problems = Problems()
     alerts = possible_alerts(jobs, own_rules, targets)
     has_watchdog = WATCHDOG in {rule.name for rule in own_rules}
@@ -38,6 +42,13 @@ def warnings_of(
         section = config.at("receivers", receiver.name)
         _check_switches(receiver, section, problems, has_watchdog=has_watchdog)
         _check_filters(receiver, section, alerts, problems)
+    for window in maintenance:
+        section = config.at("maintenance", window.name)
+        for label, value in window.labels:
+            _check_filter(_Filter.of(label, value), section, alerts, problems)
+        for patterns in window.match:
+            for one in _Filter.of_patterns(patterns):
+                _check_filter(one, section, alerts, problems)
     return tuple(str(problem) for problem in problems.in_order())
 
 
@@ -58,20 +69,41 @@ def _check_filters(
 ) -> None:
     faults = len(problems)
     for label, value in receiver.match:
-        _check_filter(label, value, section, alerts, problems)
+        _check_filter(_Filter.of(label, value), section, alerts, problems)
     # Each filter fits something, but no alert fits them all; a fault of one says so already.
     if len(problems) == faults:
         _check_all_filters(receiver, section, alerts, problems)
 
 
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """What a label has to be: a value, or what fits a pattern."""
+
+    label: str
+    text: str
+    fits: Callable[[str], bool]
+
+    @classmethod
+    def of(cls, label: str, value: str) -> _Filter:
+        """Make one of a value."""
+        return cls(label, value, value.__eq__)
+
+    @classmethod
+    def of_patterns(cls, patterns: LabelPatterns) -> Iterator[_Filter]:
+        """Yield one for each pattern of what is wanted; what is not wanted need not be there."""
+        for text in patterns.wanted_patterns:
+            label = patterns.label
+            yield cls(label, text, LabelPatterns(label, (text,)).fits)
+
+
 def _check_filter(
-    label: str,
-    value: str,
+    wanted: _Filter,
     section: Section,
     alerts: Sequence[PossibleAlert],
     problems: Problems,
 ) -> None:
-    """Check that some alert has the label, and that it can have the value."""
+    """Check that some alert has the label, and that it can be as it is wanted."""
+    label, text = wanted.label, wanted.text
     origin = section.origin("match", label)
     labelled = [alert for alert in alerts if label in alert]
     if not labelled:
@@ -81,10 +113,10 @@ def _check_filter(
     known: set[str] = set()
     for alert in labelled:
         values = alert[label]
-        if is_possible(values, value):
+        if values is None or any(map(wanted.fits, values)):
             return
-        known.update(values or ())
-    problems.add(origin, f'no alert has it with "{value}"{near_miss(value, known)}')
+        known.update(values)
+    problems.add(origin, f'no alert has it with "{text}"{near_miss(text, known)}')
 
 
 def _check_all_filters(

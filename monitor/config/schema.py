@@ -46,8 +46,17 @@ def _url(value: str) -> str:
     return value
 
 
+def _root_url(value: str) -> str:
+    """Check an address behind which paths are put: behind a ? or # these would be no paths."""
+    if set(_url(value)) & set("?#"):
+        raise ValueError(
+            "has a query or a fragment, and paths are put behind it; leave out all from the ? or # on"
+        )
+    return value
+
+
 def _base_url(value: str) -> str:
-    return _url(value).rstrip("/")
+    return _root_url(value).rstrip("/")
 
 
 def refuse_literal(what: str, key: str) -> BeforeValidator:
@@ -125,6 +134,7 @@ def _refuse_address(_: object) -> object:
 _of_each_target = BeforeValidator(_refuse_address)
 
 Url = Annotated[str, AfterValidator(_url)]
+RootUrl = Annotated[str, AfterValidator(_root_url)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 AttemptLimit = Annotated[
     Duration, from_to(timedelta(milliseconds=1), timedelta(minutes=5), "1ms to 5m")

@@ -16,6 +16,8 @@ Jitter: TypeAlias = Callable[[], float]
 
 # A server that says "tomorrow" would keep an alert from everybody; it is asked again within the hour.
 _MAX_RETRY_AFTER_SECONDS: Final = 3600.0
+# A shorter wait, again and again, would be an attack.
+_MIN_RETRY_AFTER_SECONDS: Final = 1.0
 # 2.0 ** 1024 overflows; long before that every wait is as long as it can be.
 _MAX_DOUBLINGS: Final = 64
 
@@ -69,10 +71,14 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
 
 
 def bounded_retry_after(seconds: float) -> float | None:
-    """Return a wait that a far end asks for as one that we keep to; None for what is not a number."""
-    if math.isnan(seconds):
+    """Return a wait that a far end asks for as one that we keep to; None for what asks for none.
+
+    To come at once is not asked for: that would be a loop for as long as it fails. Nor by a date that is past, of a
+    clock that is behind ours.
+    """
+    if math.isnan(seconds) or seconds <= 0.0:
         return None
-    return min(max(seconds, 0.0), _MAX_RETRY_AFTER_SECONDS)
+    return min(max(seconds, _MIN_RETRY_AFTER_SECONDS), _MAX_RETRY_AFTER_SECONDS)
 
 
 def _seconds_until(date: str, now: datetime) -> float:

@@ -9,10 +9,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from monitor.alerting.severity import rank
 from monitor.model.alerts import Notification
 from monitor.model.settings import Severity
-from monitor.notify.message_text import AlertText, alert_text
+from monitor.notify.message_text import AlertText, alert_text, worst_first
 from monitor.notify.plain_text import is_code, joined
 
 _MAX_FACTS: Final = 150
@@ -139,12 +138,12 @@ def texts_of(
     notification: Notification, external_url: str, *, max_alerts: int, max_length: int
 ) -> tuple[list[AlertText], int]:
     """Put a notification's alerts into words, what fires first and the worst of it foremost; count the rest."""
-    shown = notification.alerts[:max_alerts]
+    shown = worst_first(notification)[:max_alerts]
     texts = [
         alert_text(alert, notification, external_url, max_length=max_length)
         for alert in shown
     ]
-    return sorted(texts, key=_rank), len(notification.alerts) - len(shown)
+    return texts, len(notification.alerts) - len(shown)
 
 
 def short_links(alert: AlertText) -> Sequence[tuple[str, str]]:
@@ -213,9 +212,3 @@ def _within(
 ) -> str:
     begin, end = marks
     return f"{begin}{cut(text, max_length - len(begin) - len(end), escapes)}{end}"
-
-
-def _rank(alert: AlertText) -> tuple[bool, int]:
-    if not alert.is_firing:
-        return True, 0
-    return False, -rank(alert.severity)

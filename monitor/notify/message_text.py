@@ -115,6 +115,11 @@ def title(notification: Notification) -> str:
     return f"{heading}: {summary}" if summary else heading
 
 
+def worst_first(notification: Notification) -> list[Alert]:
+    """Return its alerts: what fires first, and the worst of it foremost. Who shows some of them shows these."""
+    return sorted(notification.alerts, key=_badness, reverse=True)
+
+
 def _joined_words(*words: str) -> str:
     return " ".join(word for word in words if word)
 

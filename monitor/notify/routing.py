@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
-from monitor.alerting.receivers import lets_through
+from monitor.alerting.receivers import is_for, lets_through
 from monitor.alerting.severity import without_severity
 from monitor.model.alerts import Alert, AlertState, Change, Notification, Transition
-from monitor.model.own_alerts import WATCHDOG
 from monitor.model.settings import Receiver, Severity
 from monitor.notify.ends import Begun, end_heard
 
@@ -22,10 +21,7 @@ def wants(receiver: Receiver, alert: Alert) -> bool:
         return False
     if alert.state is AlertState.RESOLVED and not receiver.send_resolved:
         return False
-    if alert.name == WATCHDOG:
-        # Who asks for it gets it, whatever else the receiver filters: it proves that alerts arrive.
-        return receiver.watchdog
-    return lets_through(receiver, alert.severity, alert.labels)
+    return is_for(receiver, alert)
 
 
 def is_to_hear(receiver: Receiver, alert: Alert) -> bool:

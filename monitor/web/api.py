@@ -6,6 +6,7 @@ order are public. Instants are RFC 3339 in UTC to the millisecond; null is what 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -84,8 +85,7 @@ def _alert_json(alert: Alert) -> dict[str, Json]:
         "annotations": shown_annotations(alert),
         "state": alert.state.value,
         "activeAt": time_text(alert.active_at),
-        # A string, as Prometheus writes it: JSON has no number for NaN or infinity.
-        "value": f"{alert.value:e}",
+        "value": _value_json(alert.value),
     }
     if alert.keep_since is not None:
         body["keepFiringSince"] = time_text(alert.keep_since)
@@ -106,9 +106,22 @@ def _row_json(row: Mapping[str, object]) -> dict[str, Json]:
 
 
 def _cell_json(cell: object) -> Json:
+    if isinstance(cell, int) and not -(2**63) <= cell < 2**64:
+        # What writes the JSON has no such number, and most that read it would round it.
+        return str(cell)
     if isinstance(cell, str | int | float | None):
         return cell
     return str(cell)
+
+
+def _value_json(value: float) -> str:
+    """Write a value as Prometheus does, a string, since JSON has no number for NaN or infinity; none is rounded."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    texts = (f"{value:.{digits}e}" for digits in range(6, 17))
+    return next(text for text in texts if float(text) == value)
 
 
 def _transition_json(transition: Transition) -> dict[str, Json]:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.notify.backoff import Backoff, retry_after_seconds
+from monitor.model.errors import DeliveryError
+from monitor.notify.backoff import NOTIFICATION, Backoff, retry_after_seconds
 from tests.notify.far_end import START
 
 
@@ -27,10 +28,10 @@ def test_waits_double_up_to_the_most() -> None:
     [
         (None, None),
         ("7", 7.0),
-        (" 0 ", 0.0),
+        (" 0 ", None),
         ("99999999", 3600.0),
         ("Sun, 22 Nov 2026 14:00:30 GMT", 30.0),
-        ("Sun, 22 Nov 2026 13:00:00 GMT", 0.0),
+        ("Sun, 22 Nov 2026 13:00:00 GMT", None),
         ("Sun, 22 Nov 2026 13:00:00", None),
         ("-1", None),
         ("1.5", None),
@@ -43,3 +44,17 @@ def test_retry_after_is_seconds_or_a_date_and_otherwise_ignored(
     header: str | None, seconds: float | None
 ) -> None:
     assert retry_after_seconds(header, START) == seconds
+
+
+@pytest.mark.parametrize("header", ["0", "Sun, 22 Nov 2026 13:59:30 GMT"])
+def test_who_asks_to_be_asked_at_once_is_not_asked_more_and_more_often(
+    header: str,
+) -> None:
+    error = DeliveryError(
+        "http_503",
+        "HTTP 503",
+        recoverable=True,
+        retry_after_seconds=retry_after_seconds(header, START),
+    )
+    waits = [NOTIFICATION.seconds_after(error, one, lambda: 0.5) for one in (1, 5, 99)]
+    assert waits == [0.5, 8, 150]

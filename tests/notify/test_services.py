@@ -88,6 +88,15 @@ def test_a_service_takes_what_fires_and_what_is_over(
     assert sent(service, tmp_path, notification("r", *firing, over))
 
 
+def test_the_worst_that_fires_is_in_the_message_however_much_comes_before_it(
+    service: Service, tmp_path: Path
+) -> None:
+    over = [alert(f"p{number}", state=AlertState.RESOLVED) for number in range(60)]
+    worst = alert("zebra", severity=Severity.CRITICAL)
+    bodies = sent(service, tmp_path, notification("r", *over, alert("yak"), worst))
+    assert "zebra is low" in json.dumps(bodies)
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 @pytest.mark.parametrize("count", [1, 12])
 def test_a_service_takes_whatever_the_database_holds(
@@ -217,7 +226,9 @@ def test_a_service_says_when_to_come_again(service: Service, tmp_path: Path) -> 
     [
         (b'{"retry_after": 2.5}', "Retry-After: 9\r\n", 9),
         (b'{"retry_after": 99999}', "", 3600),
-        (b'{"retry_after": -1}', "", 0),
+        (b'{"retry_after": -1}', "", None),
+        (b'{"retry_after": 0}', "", None),
+        (b'{"retry_after": 0.01}', "", 1),
         (b'{"retry_after": NaN}', "", None),
         (b'{"retry_after": "soon"}', "", None),
         (b'{"retry_after": null}', "", None),

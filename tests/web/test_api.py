@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import orjson
 import pytest
 
 from monitor.alerting.configured import empty_snapshot
@@ -77,6 +79,25 @@ def test_alerts_read_as_prometheuss_own() -> None:
             }
         ],
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (3.0, "3.000000e+00"),
+        (12345678.0, "1.2345678e+07"),
+        (1795356123.25, "1.79535612325e+09"),
+        (0.1, "1.000000e-01"),
+        (math.inf, "+Inf"),
+        (-math.inf, "-Inf"),
+        (math.nan, "NaN"),
+    ],
+)
+def test_no_value_is_rounded(value: float, text: str) -> None:
+    one = replace(an_alert(plan="pro"), value=value)
+    scene = a_scene(with_alerts(a_snapshot(a_config()), [one]))
+    (found,) = json.loads(json.dumps(api.alerts(scene)))["alerts"]
+    assert found["value"] == text
 
 
 def test_held_and_muted_alerts_say_so() -> None:
@@ -484,3 +505,11 @@ def test_evidence_is_reported_only_where_it_is_asked_for() -> None:
     )
     assert "evidence" not in plain
     assert reported["evidence"] == [{"user_id": 4711}]
+
+
+def test_a_number_that_json_has_no_room_for_is_a_text() -> None:
+    row = {"user_id": -(2**63), "balance": 10**20, "limit": 2**64 - 1, "is_new": True}
+    alert = replace(an_alert(plan="pro"), evidence=(row,))
+    scene = a_scene(with_alerts(a_snapshot(a_config()), [alert]))
+    found = orjson.loads(orjson.dumps(api.alerts(replace(scene, shows_evidence=True))))
+    assert found["alerts"][0]["evidence"] == [{**row, "balance": str(10**20)}]

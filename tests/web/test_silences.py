@@ -388,6 +388,10 @@ def test_groups_receivers_and_status_are_there(tmp_path: Path) -> None:
         status = client.ask("GET", "/api/v2/status", ANNA).json
         assert status["cluster"] == {"name": "", "status": "disabled", "peers": []}
         assert set(status) == {"cluster", "versionInfo", "config", "uptime"}
+        wanted = groups[0]["receiver"]["name"]
+        path = f"/api/v2/alerts/groups?receiver={wanted}"
+        named = {one["receiver"]["name"] for one in client.ask("GET", path, ANNA).json}
+        assert named == {wanted}
         one = client.ask("GET", "/api/v2/alerts?receiver=nobody", ANNA)
         assert one.json == []
         assert client.ask("GET", "/api/v2/alerts?receiver=(", ANNA).status == 400

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from monitor.model.alerts import Alert, AlertState
 from monitor.notify.alertmanager.settings import AlertmanagerSettings
+from monitor.notify.answers import AnswerRules
 from monitor.notify.attempt import Send
 from monitor.notify.context import SenderContext
 from monitor.notify.http_client import HttpClient
@@ -18,6 +19,8 @@ from monitor.notify.payload import annotations_of, as_strings, generator_url, rf
 DELAYS_UNTIL_END: Final = 4
 # Of a test alert: four of them are a minute, after which it is over by itself.
 _TEST_RESEND_DELAY: Final = timedelta(seconds=15)
+# It says yes with an empty body; what asks for a password on the way says it with a page.
+_RULES: Final = AnswerRules("Alertmanager", is_page_taken=False)
 
 
 class AlertmanagerSender:
@@ -28,7 +31,9 @@ class AlertmanagerSender:
     ) -> None:
         self._address = f"{url.rstrip('/')}/api/v2/alerts"
         self._resend_delay = resend_delay
-        self._http = HttpClient(context.transport, timeout=context.timeout)
+        self._http = HttpClient(
+            context.transport, rules=_RULES, timeout=context.timeout
+        )
         self._external_url = context.external_url
 
     def send(self, alerts: Sequence[Alert], now: datetime) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Annotated, ClassVar, Final
 
 from monitor.config.receivers import ReceiverSchema, ReceiverTable
-from monitor.config.schema import Url
+from monitor.config.schema import RootUrl
 from monitor.config.toml.validation import Duration, from_to
 from monitor.model.settings import ReceiverSettings
 from monitor.model.targets import NamedFile
@@ -46,7 +46,7 @@ _ResendDelay = Annotated[
 class AlertmanagerSchema(ReceiverSchema):
     """`kind = "alertmanager"`."""
 
-    urls: list[Url] | None = None
+    urls: list[RootUrl] | None = None
     resend_delay: _ResendDelay = DEFAULT_RESEND_DELAY
 
 

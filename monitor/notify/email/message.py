@@ -14,7 +14,7 @@ from monitor.model.alerts import Notification
 from monitor.model.wording import shortened
 from monitor.notify.email.html import MAX_TEXT, as_html, facts_of
 from monitor.notify.email.settings import EmailSettings
-from monitor.notify.message_text import AlertText, alert_text, title
+from monitor.notify.message_text import AlertText, alert_text, title, worst_first
 from monitor.notify.plain_text import is_code, joined
 
 # Bounds of our own: a mail that people still read, and that every server takes.
@@ -28,7 +28,7 @@ def mail_of(
     """Make the mail; the same at each attempt, so that its id shows that it came before."""
     texts = [
         alert_text(alert, notification, external_url, max_length=MAX_TEXT)
-        for alert in notification.alerts[:_MAX_ALERTS]
+        for alert in worst_first(notification)[:_MAX_ALERTS]
     ]
     left_out = len(notification.alerts) - len(texts)
     domain = address_in(settings.sender).rpartition("@")[2]

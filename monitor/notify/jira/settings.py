@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from monitor.config.receivers import ReceiverTable
-from monitor.config.schema import Url
+from monitor.config.schema import RootUrl
 from monitor.notify.opsgenie.settings import (
     AlertApiSchema,
     AlertApiSettings,
@@ -28,7 +28,7 @@ class JiraSettings(AlertApiSettings):
 class JiraSchema(AlertApiSchema):
     """`kind = "jira"`."""
 
-    url: Url = PUBLIC_URL
+    url: RootUrl = PUBLIC_URL
 
 
 def read_jira(table: ReceiverTable) -> JiraSettings:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from monitor.model.alerts import Notification
 from monitor.model.errors import DeliveryError
+from monitor.model.hosts import is_loopback
 from monitor.notify.answers import AnswerRules
 from monitor.notify.context import SenderContext
 from monitor.notify.encoding import as_json
@@ -36,8 +39,19 @@ class NtfySender(MessageSender):
         headers = {}
         secrets = [topic]
         if self._settings.token is not None:
+            self._require_tls(server)
             token = read_secret(self._settings.token, self._secrets)
             headers["Authorization"] = f"Bearer {token}"
             secrets.append(token)
         body = as_json(message_of(notification, topic, self._external_url))
         return Post(server, body, headers, tuple(secrets))
+
+    def _require_tls(self, server: str) -> None:
+        """Raise DeliveryError where the token would go in clear, to an address of a file."""
+        address = urlsplit(server)
+        if address.scheme != "https" and not is_loopback(address.hostname or ""):
+            text = (
+                f"{self._settings.url_file}: the token is not sent without TLS beyond this machine;"
+                " give https://…"
+            )
+            raise DeliveryError("url_file", text, recoverable=True)

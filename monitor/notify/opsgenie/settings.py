@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final
 
 from monitor.config.receivers import ReceiverSchema, ReceiverTable
-from monitor.config.schema import Url, VariableName, refuse_literal
+from monitor.config.schema import RootUrl, VariableName, refuse_literal
 from monitor.config.toml.validation import Text
 from monitor.model.receivers import ReceiverSettings
 from monitor.model.targets import NamedFile, PasswordSource, secret_file
@@ -45,7 +45,7 @@ class OpsgenieSettings(AlertApiSettings):
 class AlertApiSchema(ReceiverSchema):
     """The keys of a kind with this API; each has a default of its own for the address."""
 
-    url: Url
+    url: RootUrl
     api_key: Annotated[Any, refuse_literal("key", "api_key")] = None
     api_key_file: Text | None = None
     api_key_env: VariableName | None = None
@@ -54,7 +54,7 @@ class AlertApiSchema(ReceiverSchema):
 class OpsgenieSchema(AlertApiSchema):
     """`kind = "opsgenie"`."""
 
-    url: Url = PUBLIC_URL
+    url: RootUrl = PUBLIC_URL
 
 
 def read_opsgenie(table: ReceiverTable) -> OpsgenieSettings:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final
 
 from monitor.config.receivers import ReceiverSchema, ReceiverTable
-from monitor.config.schema import Url, VariableName, refuse_literal
+from monitor.config.schema import RootUrl, VariableName, refuse_literal
 from monitor.config.toml.validation import ScalarText, Text, integer_in
 from monitor.model.receivers import ReceiverSettings
 from monitor.model.targets import NamedFile, PasswordSource, secret_file
@@ -41,7 +41,7 @@ class TelegramSchema(ReceiverSchema):
 
     stand_ins: ClassVar[dict[str, Any]] = {"chat_id": "0"}
 
-    url: Url = PUBLIC_URL
+    url: RootUrl = PUBLIC_URL
     bot_token: Annotated[Any, refuse_literal("token", "bot_token")] = None
     bot_token_file: Text | None = None
     bot_token_env: VariableName | None = None

@@ -497,6 +497,21 @@ def test_an_address_that_refuses_everything_is_failing(reported: Reported) -> No
             )
 
 
+def test_a_web_page_on_the_way_is_no_alertmanager_that_has_taken_something(
+    reported: Reported,
+) -> None:
+    page = status(200, body=b"<!DOCTYPE html><title>Sign in</title>")
+    with (
+        far_end(page) as server,
+        deliveries(
+            Alerts(fresh()), reported, alertmanager(server.url), jitter=FOR_LONG
+        ) as made,
+    ):
+        until(lambda: made.status()["am"].failing_since is not None)
+        found = made.status()["am"]
+        assert (found.waiting, found.reason) == (1, "http_200")
+
+
 def test_an_address_with_nothing_to_be_sent_is_not_failing(reported: Reported) -> None:
     alerts = Alerts(fresh("a"))
     with (

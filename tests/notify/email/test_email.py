@@ -83,6 +83,16 @@ def certificate(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
     return context, file
 
 
+def test_the_worst_that_fires_comes_first_however_much_is_before_it() -> None:
+    over = [alert(f"p{number}", state=AlertState.RESOLVED) for number in range(60)]
+    with mail_end() as server:
+        send(mail(server), *over, alert("zebra", severity=Severity.CRITICAL))
+        (envelope,) = server.mails
+    text = envelope.message.get_body(("plain",))
+    assert text is not None
+    assert text.get_content().startswith("zebra is low")
+
+
 def test_the_whole_mail() -> None:
     firing = alert(
         evidence=({"user_id": 7, "balance": None},),

@@ -22,6 +22,8 @@ OVER = alert("basic", state=AlertState.RESOLVED)
         ((OVER, alert()), 4, "warning"),
         ((alert(severity=Severity.INFO),), 3, "information_source"),
         ((OVER,), 2, "white_check_mark"),
+        ((*[OVER] * 60, alert(severity=Severity.CRITICAL)), 5, "rotating_light"),
+        ((*[alert()] * 60, alert(severity=Severity.CRITICAL)), 5, "rotating_light"),
     ],
 )
 def test_the_worst_that_fires_says_how_loud_it_is(
@@ -78,3 +80,18 @@ def test_an_address_without_a_topic_is_named_by_its_file(tmp_path: Path) -> None
             assert error.message == f"{tmp_path}/address: names no topic"
             (tmp_path / "address").write_text(f"{server.url}/s3cretTopicOfOurs1")
             sender.send(notification("r"), START)
+
+
+def test_a_token_goes_over_tls_only_wherever_the_address_comes_from(
+    tmp_path: Path,
+) -> None:
+    service = SERVICES["ntfy"]
+    with service.stub() as server:
+        one = service.receiver(server.url, tmp_path)
+        (tmp_path / "address").write_text("http://ntfy.example.com/aTopicOfOurs1")
+        with sending(one) as sender:
+            error = failure_of(sender, notification("r"))
+    assert (error.reason, error.recoverable) == ("url_file", True)
+    assert error.message == (
+        f"{tmp_path}/address: the token is not sent without TLS beyond this machine; give https://…"
+    )
