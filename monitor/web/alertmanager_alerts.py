@@ -34,10 +34,9 @@ def groups_json(asked: AskedAlerts, scene: Scene, config: Config) -> Json:
     """Return what fires and is asked for by receiver, and then by alert name and target."""
     groups: dict[tuple[str, str, str], list[Json]] = {}
     for body, alert in _bodies(asked, scene, config):
-        for receiver in wanting(config.receivers, alert) or [_NOBODY]:
-            if asked.is_for_one_of([receiver]):
-                key = (receiver, alert.name, alert.scope.target)
-                groups.setdefault(key, []).append(body)
+        for receiver in asked.among(wanting(config.receivers, alert)) or [_NOBODY]:
+            key = (receiver, alert.name, alert.scope.target)
+            groups.setdefault(key, []).append(body)
     return [_group_json(*key, groups[key]) for key in sorted(groups)]
 
 

@@ -44,10 +44,14 @@ class AskedAlerts:
 
     def is_for_one_of(self, receivers: Iterable[str]) -> bool:
         """Return whether it is about one of these receivers."""
+        return self.receiver is None or bool(self.among(receivers))
+
+    def among(self, receivers: Iterable[str]) -> list[str]:
+        """Return those of some receivers that it is about."""
         asked = self.receiver
         if asked is None:
-            return True
-        return any(asked.fits({asked.label: receiver}) for receiver in receivers)
+            return list(receivers)
+        return [one for one in receivers if asked.fits({asked.label: one})]
 
 
 def asked_alerts(params: QueryParams) -> AskedAlerts:
