@@ -6,8 +6,7 @@ nothing may mean it, and what a filter is for may come with tomorrow's queries.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 from monitor.alerting.reach import (
     PossibleAlert,
@@ -16,7 +15,7 @@ from monitor.alerting.reach import (
 )
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
-from monitor.model.label_patterns import LabelPatterns
+from monitor.config.wanted_labels import WantedLabel, wanted_labels
 from monitor.model.own_alerts import WATCHDOG
 from monitor.model.settings import Job, Receiver, Rule
 from monitor.model.silences import MaintenanceWindow
@@ -44,11 +43,8 @@ def warnings_of(
         _check_filters(receiver, section, alerts, problems)
     for window in maintenance:
         section = config.at("maintenance", window.name)
-        for label, value in window.labels:
-            _check_filter(_Filter.of(label, value), section, alerts, problems)
-        for patterns in window.match:
-            for one in _Filter.of_patterns(patterns):
-                _check_filter(one, section, alerts, problems)
+        for one in wanted_labels(window.labels, window.match):
+            _check_filter(one, section, alerts, problems)
     return tuple(str(problem) for problem in problems.in_order())
 
 
@@ -68,36 +64,15 @@ def _check_filters(
     problems: Problems,
 ) -> None:
     faults = len(problems)
-    for label, value in receiver.match:
-        _check_filter(_Filter.of(label, value), section, alerts, problems)
+    for one in wanted_labels(receiver.match):
+        _check_filter(one, section, alerts, problems)
     # Each filter fits something, but no alert fits them all; a fault of one says so already.
     if len(problems) == faults:
         _check_all_filters(receiver, section, alerts, problems)
 
 
-@dataclass(frozen=True, slots=True)
-class _Filter:
-    """What a label has to be: a value, or what fits a pattern."""
-
-    label: str
-    text: str
-    fits: Callable[[str], bool]
-
-    @classmethod
-    def of(cls, label: str, value: str) -> _Filter:
-        """Make one of a value."""
-        return cls(label, value, value.__eq__)
-
-    @classmethod
-    def of_patterns(cls, patterns: LabelPatterns) -> Iterator[_Filter]:
-        """Yield one for each pattern of what is wanted; what is not wanted need not be there."""
-        for text in patterns.wanted_patterns:
-            label = patterns.label
-            yield cls(label, text, LabelPatterns(label, (text,)).fits)
-
-
 def _check_filter(
-    wanted: _Filter,
+    wanted: WantedLabel,
     section: Section,
     alerts: Sequence[PossibleAlert],
     problems: Problems,
