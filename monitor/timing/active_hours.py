@@ -18,6 +18,7 @@ _WINDOW: Final = re.compile(
 )
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = len(_DAYS)
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
 _ALLOWED: Final = (
     '"Mon-Fri 08:00-19:00 Europe/Berlin", several with commas before the zone'
 )
@@ -70,8 +71,10 @@ class ActiveHours:
     def opened_at(self, at: datetime) -> datetime | None:
         """Return since when it has been open at an instant; None where it is closed.
 
-        Windows that meet are one; of what is never closed it is some days ago.
+        Windows that meet are one; what is never closed has been open since the beginning of time.
         """
+        if self.longest is None:
+            return _EVER
         spans = [*self.spans_near(at)]
         opened = [begin for begin, end in spans if begin <= at < end]
         if not opened:

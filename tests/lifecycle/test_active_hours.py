@@ -17,17 +17,28 @@ from tests.support.harness import MINUTE, USAGE, Harness, a_config, usage
 
 # 07:30 in UTC, half an hour before it opens.
 EARLY = datetime(2026, 11, 30, 7, 30, tzinfo=UTC)
+# In minutes.
+DAY = 24 * 60
 
 
 class Office:
     """One query every 10 minutes, whose rule is judged from 08:00 to 09:00."""
 
-    def __init__(self, *, hold: int = 0, keep: int = 0, at: datetime = EARLY) -> None:
+    def __init__(
+        self,
+        *,
+        hold: int = 0,
+        keep: int = 0,
+        at: datetime = EARLY,
+        hours: str = "Mon-Fri 08:00-09:00 UTC",
+        every: int = 10,
+    ) -> None:
+        self.every = every * MINUTE
         (judged,) = USAGE.rules
         judged = replace(
             judged,
             needs=(),
-            active=read_active_hours("Mon-Fri 08:00-09:00 UTC"),
+            active=read_active_hours(hours),
             hold=hold * MINUTE,
             keep_firing_for=keep * MINUTE,
         )
@@ -40,7 +51,7 @@ class Office:
         """Let a run end, and return what there is of the alert: h held, P pending, F firing, K kept."""
         heard = len(self.harness.transitions)
         self.harness.run("usage", usage(float(word)))
-        self.harness.at += 10 * MINUTE
+        self.harness.at += self.every
         changes = [
             str(one.change)
             for one in self.harness.transitions[heard:]
@@ -104,6 +115,20 @@ def test_what_is_kept_is_kept_from_the_opening_on() -> None:
     assert office.draw("9 0 0") == "F K hK"
     _over_night(office)
     assert office.draw("0 0 0 0") == "hK K K R"
+
+
+@pytest.mark.parametrize(
+    ("hold", "keep", "row", "states"),
+    [
+        (10 * DAY, 0, "9" * 12, "P" * 10 + "FF"),
+        (0, 10 * DAY, "9" + "0" * 12, "F" + "K" * 10 + "R-"),
+    ],
+)
+def test_what_is_never_closed_begins_nothing_anew(
+    hold: int, keep: int, row: str, states: str
+) -> None:
+    office = Office(hold=hold, keep=keep, hours="00:00-24:00 Europe/Berlin", every=DAY)
+    assert office.draw(" ".join(row)) == " ".join(states)
 
 
 def test_what_is_found_at_the_opening_may_be_older() -> None:
