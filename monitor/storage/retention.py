@@ -15,6 +15,7 @@ from monitor.storage.serialization import instant_to_text
 
 _STEP_ROWS = 10
 """A row may have megabytes: that of a notification of a thousand alerts."""
+_LOOKED_AT = 1000
 # At once, since this is within the transaction of what was just written: some milliseconds.
 _PRUNED_ROWS = 5000
 _HISTORY = ("transitions", "deliveries")
@@ -42,12 +43,13 @@ def prune_step(
     `receivers` and `jobs` are those that are configured; with None no job counts as removed.
     """
     text = instant_to_text(instant)
+    now_text = instant_to_text(now)
     count = 0
     for table in _HISTORY:
-        # The oldest have the lowest numbers: no look through all of them.
-        oldest = f"SELECT id FROM {table} ORDER BY id LIMIT {_STEP_ROWS}"
-        delete = f"DELETE FROM {table} WHERE at < ? AND id IN ({oldest})"
-        count += connection.execute(delete, (text,)).rowcount
+        count += _forget_old(connection, table, text, now_text)
+    # A clock that was ahead wrote what is of the future: as old as can be it is of now.
+    latest = "UPDATE last_results SET run_at = ? WHERE run_at > ?"
+    connection.execute(latest, (now_text, now_text))
     delete = "DELETE FROM last_results WHERE run_at < ?"
     count += connection.execute(delete, (text,)).rowcount
     if jobs is not None:
@@ -65,6 +67,30 @@ def prune_step(
         ),
     )
     return Pruned(given_up, is_all=not count and not given_up)
+
+
+def _forget_old(
+    connection: sqlite3.Connection, table: str, before: str, now: str
+) -> int:
+    """Delete a few rows that are older than an instant, or of the future and before one of these; return how many.
+
+    The oldest have the lowest numbers, so that nobody looks through all; but for what a wrong clock wrote.
+    """
+    first = f"SELECT id, at FROM {table} WHERE at <= ? ORDER BY id LIMIT {_LOOKED_AT}"
+    old = connection.execute(
+        f"SELECT id FROM ({first}) WHERE at < ? ORDER BY id LIMIT {_STEP_ROWS}",
+        (now, before),
+    ).fetchall()
+    if not old:
+        return 0
+    ((oldest,), *_) = old
+    ahead = connection.execute(
+        f"SELECT id FROM {table} WHERE id < ? AND at > ? ORDER BY id LIMIT {_STEP_ROWS}",
+        (oldest, now),
+    ).fetchall()
+    gone = [*ahead, *old][:_STEP_ROWS]
+    connection.executemany(f"DELETE FROM {table} WHERE id = ?", gone)
+    return len(gone)
 
 
 def _forget_removed(

@@ -648,3 +648,58 @@ def test_what_waits_moves_with_the_clock_and_all_that_it_is_about(state: State) 
     (due,) = state.due("hook", now=at(0) - day)
     assert (due.created_at, due.alerts) == (at(0) - day, (moved(alert(), -day),))
     assert state.active_alerts() == (moved(alert(), -day),)
+
+
+def forget(state: State, before: float, now: float) -> None:
+    """Forget what is older than that, as the daemon does."""
+    while not state.prune_before(at(before), now=at(now)).is_all:
+        pass
+
+
+@pytest.mark.parametrize("ahead", [150, 1_000_000])
+def test_what_a_clock_that_was_ahead_wrote_keeps_nothing_that_is_older(
+    state: State, ahead: float
+) -> None:
+    times = [*[ahead] * 30, *range(100)]
+    state.record({}, [resolved("a", seconds) for seconds in times], ())
+    forget(state, before=60, now=120)
+    # And what is of the future went with what came after it.
+    kept = [one.at for one in state.history(999)]
+    assert kept == [at(seconds) for seconds in range(99, 59, -1)]
+
+
+def test_what_a_clock_that_was_ahead_wrote_is_forgotten_by_that_time_where_it_is_past(
+    state: State,
+) -> None:
+    times = [*[100] * 30, *range(90)]
+    state.record({}, [resolved("a", seconds) for seconds in times], ())
+    forget(state, before=60, now=120)
+    assert {one.at for one in state.history(999)} == {
+        at(100),
+        *(at(seconds) for seconds in range(60, 90)),
+    }
+    forget(state, before=101, now=160)
+    assert state.history(999) == ()
+
+
+def test_what_is_of_the_future_stays_until_what_came_after_it_is_old(
+    state: State,
+) -> None:
+    state.record({}, [resolved("a", 500), resolved("a", 100)], ())
+    forget(state, before=60, now=120)
+    assert len(state.history(9)) == 2
+
+
+def test_what_a_clock_that_was_behind_wrote_takes_nothing_along(state: State) -> None:
+    times = [100, 101, -1_000_000, 102]
+    state.record({}, [resolved("a", seconds) for seconds in times], ())
+    forget(state, before=60, now=120)
+    assert [one.at for one in state.history(9)] == [at(102), at(101), at(100)]
+
+
+def test_the_last_result_of_a_job_is_of_now_at_the_latest(state: State) -> None:
+    state.save_results([LastResult("main", "balances", at(1_000_000))])
+    forget(state, before=60, now=120)
+    assert [one.run_at for one in state.last_results()] == [at(120)]
+    forget(state, before=121, now=180)
+    assert state.last_results() == ()
