@@ -71,7 +71,7 @@ class ActiveAlerts:
                 self._by_target.setdefault(scope.target, set()).add(scope)
             else:
                 self.active.pop(scope, None)
-                self._by_target.get(scope.target, set()).discard(scope)
+                self._forget_on_target(scope)
         self.closed_causes = changes.closed_causes
         self.evaluated -= changes.closed
         self.evaluated |= changes.evaluated
@@ -86,6 +86,12 @@ class ActiveAlerts:
             elif transition.change is Change.FIRED:
                 # Else it would be shown twice, and an Alertmanager would get its end with it.
                 self.resolved.remove(transition.alert)
+
+    def _forget_on_target(self, scope: Scope) -> None:
+        scopes = self._by_target.get(scope.target, set())
+        scopes.discard(scope)
+        if not scopes:
+            self._by_target.pop(scope.target, None)
 
     @contextmanager
     def judged_again_after_a_failure(self) -> Iterator[None]:

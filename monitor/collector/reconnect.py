@@ -67,9 +67,11 @@ class Reconnects:
         not each time.
         """
         jobs: list[Job] = []
+        self._rerun_after = {
+            name: at for name, at in self._rerun_after.items() if at > now
+        }
         for name in targets:
-            is_too_soon = self._rerun_after.get(name, now) > now
-            if is_too_soon or not _is_back(snapshot.targets[name], now):
+            if name in self._rerun_after or not _is_back(snapshot.targets[name], now):
                 continue
             failed = [view.job for view in snapshot.views_of(name) if _is_over(view)]
             if failed:

@@ -102,13 +102,20 @@ class Detectors:
         what is to be written for that.
         """
         self._causes = _causes_in(config)
-        rules = {job.key: job.query.rule_names for job in config.all_jobs}
+        there = {
+            (job.key, rule) for job in config.all_jobs for rule in job.query.rule_names
+        }
+        before, self._of = self._of, {}
         gone: dict[MemoryKey, RuleMemory] = {}
-        for key, memories in list(self._of.items()):
-            kept = memories.keys() & rules.get(key, frozenset())
-            self._of[key] = {rule: memories[rule] for rule in kept}
-            for rule in memories.keys() - kept:
-                gone[key, rule] = memories[rule]
+        for key, memories in before.items():
+            for rule, memory in memories.items():
+                if (key, rule) in there:
+                    self._of[key] = {**self._of.get(key, {}), rule: memory}
+                else:
+                    gone[key, rule] = memory
+        for removed in (self._written.keys() | self._found.keys()) - there:
+            self._written.pop(removed, None)
+            self._found.pop(removed, None)
         return self._renamed(gone, config) if gone else {}
 
     def _renamed(self, gone: _RuleMemories, config: Config) -> _RuleMemories:
