@@ -43,7 +43,10 @@ class Deliveries:
         gone = [
             part for name, part in before.items() if self._parts.get(name) is not part
         ]
-        _end(_workers_of(gone))
+        stopped = _workers_of(gone)
+        _end(stopped)
+        for worker in self._workers():
+            worker.take_over(stopped)
         self.start()
 
     def start(self) -> None:

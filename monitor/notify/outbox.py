@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -51,6 +52,8 @@ class OutboxWorker(Worker):
         self._outbox = context.outbox
         self._sender = sender
         self._unrecorded: deque[Callable[[], None]] = deque()
+        self._recording = threading.Lock()
+        self._former: OutboxWorker | None = None
         self._failed: set[int | None] = set()
         self._failures = 0
         self._not_before: datetime | None = None
@@ -82,13 +85,20 @@ class OutboxWorker(Worker):
         # An attempt under way may yet write when to try again by the old clock.
         self._is_moved = True
 
+    def take_over(self, stopped: Sequence[Worker]) -> None:
+        """Record, before anything is sent, what the one before had sent and could not record."""
+        name = self.receiver.name
+        for one in stopped:
+            if isinstance(one, OutboxWorker) and one.receiver.name == name:
+                self._former = one
+
     def _work(self) -> float | None:
-        self._record()
+        self.record()
         now = self._clock.now()
         if self._is_moved:
             self._is_moved = False
             self._unrecorded.append(self._retry_now)
-            self._record()
+            self.record()
         self._trim()
         if self._not_before is not None and now < self._not_before:
             return (self._not_before - now).total_seconds()
@@ -104,7 +114,7 @@ class OutboxWorker(Worker):
         return max(0.0, (next_try_at - self._clock.now()).total_seconds())
 
     def _work_off(self) -> float | None:
-        self._record()
+        self.record()
         self._trim()
         failed = 0
         while not self._is_stopping and failed < _FAILED_FOR_A_BREAK:
@@ -143,7 +153,7 @@ class OutboxWorker(Worker):
         if done.error is None and was_broken:
             self._unrecorded.append(self._retry_now)
         try:
-            self._record()
+            self.record()
         finally:
             self._report(done)
         return done.error is None
@@ -162,14 +172,19 @@ class OutboxWorker(Worker):
         seconds = RECEIVER.seconds_after(error, self._failures, self._jitter)
         self._not_before = self._clock.now() + timedelta(seconds=seconds)
 
-    def _record(self) -> None:
+    def record(self) -> None:
         """Write what came of the last attempt; until that is done nothing is sent, or it were sent twice.
 
         A step that is done is never made again, even if the next one fails.
         """
-        while self._unrecorded:
-            self._unrecorded[0]()
-            self._unrecorded.popleft()
+        if self._former is not None:
+            self._former.record()
+            self._former = None
+        # The thread of one that was stopped may still be at it.
+        with self._recording:
+            while self._unrecorded:
+                self._unrecorded[0]()
+                self._unrecorded.popleft()
 
     def _record_attempt(self, notification: Notification, done: Attempt) -> None:
         delivery = done.delivery(self.receiver.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -118,6 +118,10 @@ class Worker(ABC):
         if since is not None:
             under_way = UnderWay(name, since, self.receiver.timeout)
         return DeliveryWorker(name, is_alive, under_way)
+
+    @abstractmethod
+    def take_over(self, stopped: Sequence[Worker]) -> None:
+        """Go on where one of these was stopped that delivered to this receiver, if one did."""
 
     @abstractmethod
     def _work(self) -> float | None:

@@ -170,6 +170,9 @@ class AddressWorker(Worker):
         ends = list(self._taken.values())
         return min((end for end in ends if end > now), default=_FOR_EVER)
 
+    def take_over(self, _stopped: Sequence[Worker]) -> None:
+        """Take nothing over: all is sent again, as often as you like."""
+
     def move(self, by: timedelta) -> None:
         """Move what is kept; all is sent again, with the right times."""
         super().move(by)

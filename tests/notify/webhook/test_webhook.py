@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -489,6 +490,26 @@ def test_what_was_taken_while_the_state_is_locked_is_recorded_later_and_sent_onc
             ("2", ""),
             ("1", ""),
         ]
+
+
+def test_what_was_taken_while_the_state_is_locked_is_not_sent_again_by_who_delivers_after_reloads(
+    reported: Reported, tmp_path: Path
+) -> None:
+    path = tmp_path / "state.sqlite"
+    with closing(State(str(path), busy_seconds=0.05)) as state, far_end() as server:
+        put(state, "1", "2")
+        shell = sqlite3.connect(path, isolation_level=None)
+        shell.execute("BEGIN IMMEDIATE")
+        hook = receiver(server.url)
+        with deliveries(state, reported, hook) as made:
+            until(lambda: "internal" in reported.reasons(), meanwhile=made.poke)
+            for minutes in (1, 2):
+                changed = replace(hook, repeat_interval=timedelta(minutes=minutes))
+                made.apply([changed], external_url="https://monitor")
+            shell.close()
+            until(lambda: not state.outbox(), meanwhile=made.poke)
+        assert keys(server) == ["1", "2"]
+        assert [past.key for past in state.deliveries(9)] == ["2", "1"]
 
 
 @pytest.mark.parametrize(("code", "past"), [(200, [""]), (500, ["", "http_500"])])
