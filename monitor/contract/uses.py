@@ -26,6 +26,7 @@ from monitor.contract.scopes import (
     SelectScope,
     merged,
 )
+from monitor.contract.words import is_column, is_made_by_server
 from monitor.model.application import HOLE, ColumnUse, Uses
 
 _CLAUSES: Final = (
@@ -191,7 +192,7 @@ class _NameReader:
         name = table.name
         is_elsewhere = table.db.lower() not in ("", self._database)
         is_unknown = name == HOLE or not isinstance(table.this, exp.Identifier)
-        if is_elsewhere or is_unknown:
+        if is_elsewhere or is_unknown or is_made_by_server(name):
             return OPEN
         if name.lower() == "dual":
             return NameSource()
@@ -209,10 +210,10 @@ class _NameReader:
         """Read the names in expressions, and the sub-selects in them."""
         for node in nodes:
             for one in names_in(node):
-                if isinstance(one, exp.Column):
-                    self._use(one.name, one.table, scope)
-                else:
+                if not isinstance(one, exp.Column):
                     self._query(one, scope)
+                elif is_column(one):
+                    self._use(one.name, one.table, scope)
 
     def _use(
         self,
