@@ -47,6 +47,8 @@ def parsed(text: str) -> exp.Expr:
         raise ParseError(_first_line(str(error))) from None
     except RecursionError:
         raise ParseError("is nested too deeply") from None
+    except Exception:  # noqa: BLE001 - of a text that is no SQL the parser itself may fail
+        raise ParseError("could not be read") from None
     if len(statements) != 1:
         raise ParseError(f"holds {len(statements)} statements")
     return statements[0]

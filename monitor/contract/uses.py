@@ -12,6 +12,7 @@ from typing import Final
 from sqlglot import exp
 
 from monitor.contract.parsing import (
+    ParseError,
     children,
     conditions_of,
     is_star_of_table,
@@ -57,10 +58,13 @@ def uses_of(
 ) -> Uses:
     """Return what a statement names; tables of another database than this one are left out.
 
-    What is neither a query nor changes rows names nothing.
+    What is neither a query nor changes rows names nothing. ParseError where its form is one that nobody expects.
     """
     reader = _NameReader(database)
-    reader.read(statement)
+    try:
+        reader.read(statement)
+    except Exception:  # noqa: BLE001 - the tree is of another's making: no statement may end the reading of others
+        raise ParseError("is of a form that is not known") from None
     return Uses(
         tables=tuple(reader.tables),
         columns=tuple(reader.columns),
@@ -95,12 +99,13 @@ class _NameReader:
         query: exp.Expr,
         around: SelectScope,
     ) -> NameSource:
-        """Read a SELECT, UNION or what stands in parentheses; return what it offers to who selects from it."""
+        """Read a SELECT, UNION, VALUES or what stands in parentheses; return what it offers to who reads from it."""
         scope = self._with_made(query, around)
         if isinstance(query, exp.Select):
             return self._select(query, scope)
         if isinstance(query.this, exp.Table):
             return self._parenthesis(query.this, scope)
+        self._read_all(query.expressions, scope)
         parts = children(query, "this", "expression")
         # The first part of a UNION names its columns.
         offered = [self._query(part, scope) for part in parts]
@@ -166,10 +171,14 @@ class _NameReader:
             self._add_table(place, scope)
         elif place.alias:
             # Not of a SELECT's scope but of its own: what is within has other aliases.
-            source = self._query(place.this, scope)
+            source = self._query(place.this or place, scope)
             scope.put(place.alias, _renamed(place, source))
-        else:
+        elif isinstance(place, exp.Subquery):
             self._add(place.this, scope)
+        else:
+            # Rows, or a SELECT as in MariaDB's Oracle mode; what either joins is its own.
+            scope.put("", self._query(place, scope))
+            return
         self._add_places(place, scope)
 
     def _add_table(

@@ -105,6 +105,22 @@ def test_what_cannot_be_told_is_asked_for_by_name(folder: Folder) -> None:
     )
 
 
+def test_a_statement_that_the_parser_fails_at_leaves_the_others_their_needs(
+    folder: Folder,
+) -> None:
+    folder.query("own", OWN, SQL)
+    odd = OWN.replace("token_own", "token_odd")
+    folder.query("odd", odd, "SELECT x FROM TABLE(DATE_SUB(b 1)) y\n")
+    rows = OWN.replace("token_own", "token_rows")
+    sql = "SELECT u.x FROM (VALUES (1), (2)) v(n) JOIN users u ON u.id = v.n\n"
+    folder.query("rows", rows, sql)
+    config = loaded(folder, derive_needs)
+    assert needs(config) == ["users.seen_at"]
+    assert needs(config, "rows") == ["users.id", "users.x"]
+    (notice,) = notices_of_needs(config)
+    assert notice.startswith('query "odd": what it needs cannot be told')
+
+
 def test_what_was_derived_is_kept_until_the_statement_changes(folder: Folder) -> None:
     (folder.path / "state").mkdir()
     folder.query("own", OWN, SQL)

@@ -116,6 +116,15 @@ def test_names_are_compared_as_the_server_does() -> None:
     assert missing(application, SchemaTables(SCHEMA.tables, ignores_case=True)) == []
 
 
+def test_a_statement_that_the_parser_fails_at_is_one_that_is_not_read() -> None:
+    content = (
+        "q('SELECT id FROM TABLE(DATE_SUB(b 1)) x')\nq('SELECT tokens FROM users')"
+    )
+    application = read(a_js=content)
+    assert [one.place.line for one in application.unread] == [1]
+    assert missing(application) == ["column users.tokens: a.js:2"]
+
+
 def test_what_looks_like_sql_and_cannot_be_read_is_listed_with_its_place() -> None:
     application = read(a_ts="\nq(`SELECT id FROM users WHERE WHERE id = 1`)")
     (unread,) = application.unread

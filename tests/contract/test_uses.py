@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlglot import exp
 
 from monitor.contract.needs import needs_of
 from monitor.contract.parsing import ParseError, parsed
@@ -79,6 +80,22 @@ def named(sql: str, database: str = "") -> str:
             "SELECT j.a, t.b FROM t, JSON_TABLE('[]', '$' COLUMNS (a INT PATH '$')) j",
             "t - t.b",
         ),
+        # rows without a table
+        (
+            "SELECT a FROM (VALUES ROW(1), ROW(2)) v JOIN t ON t.b = v.column_0",
+            "t - t.b",
+        ),
+        ("SELECT a, n FROM (VALUES (1), (2)) v(n), t", "t - t.a"),
+        ("SELECT v.n FROM (VALUES ROW((SELECT MAX(a) FROM t))) v(n)", "t - t.a"),
+        ("WITH c AS (VALUES ROW(1)) SELECT t.a, c.n FROM c, t", "t - t.a"),
+        ("SELECT a FROM t UNION VALUES ROW(1)", "t - t.a"),
+        ("VALUES ROW(1) UNION SELECT a FROM t", "t - t.a"),
+        ("INSERT INTO t (a) SELECT * FROM (VALUES ROW(1)) v", "t - t.a"),
+        ("UPDATE t JOIN (VALUES ROW(1)) v(n) ON n = t.a SET t.b = n", "t - t.a t.b"),
+        ("DELETE t FROM t JOIN (VALUES ROW(1)) v(n) ON n = a", "t - t.a"),
+        # what only MariaDB's Oracle mode, or no server of ours, knows
+        ("SELECT n, b FROM (SELECT a AS n FROM t)", "t - t.a"),
+        ("SELECT t.a FROM t, UNNEST(t.b) u", "t - t.b t.a"),
         # words that look like columns, and what is one all the same
         ("DELETE FROM t WHERE a < UTC_TIMESTAMP - INTERVAL 9 DAY", "t - t.a"),
         ("SELECT utc_date, DATE_SUB(Utc_Time, INTERVAL 1 HOUR) FROM t", "t -"),
@@ -116,12 +133,18 @@ def test_a_table_that_is_qualified_by_our_own_database_is_ours() -> None:
         ("SELECT FROM WHERE", "Expected table name but got"),
         ("SELECT 1; SELECT 2", "holds 2 statements"),
         ("", "holds 0 statements"),
+        ("SELECT a FROM TABLE(DATE_SUB(b 1)) x", "could not be read"),
     ],
 )
 def test_what_cannot_be_read_says_why_in_one_line(sql: str, why: str) -> None:
     with pytest.raises(ParseError, match=f"^{why}") as caught:
         parsed(sql)
     assert "\n" not in str(caught.value)
+
+
+def test_a_tree_that_nobody_expects_is_a_fault_of_its_statement() -> None:
+    with pytest.raises(ParseError, match=r"^is of a form that is not known$"):
+        uses_of(exp.Select(from_=exp.From()))
 
 
 def test_needs_keep_the_parameters_that_stand_for_names() -> None:
