@@ -25,7 +25,7 @@ from monitor.collector.cursor_ranges import (
     without_passed,
 )
 from monitor.collector.cursor_rows import ALL_MINUTES
-from monitor.collector.cursor_run import CursorRun
+from monitor.collector.cursor_run import EMPTIED, CursorRun
 from monitor.collector.cursor_samples import (
     CursorView,
     longest_window,
@@ -207,7 +207,8 @@ def _go_on(
 def _look_back(run: CursorRun, highest: int, courtesy: Courtesy) -> None:
     """Read back for the windows, as far as this run may; where too much is ahead, from the newest row."""
     if highest - max(run.until, run.memory.high) > MAX_AHEAD:
-        run.forget(_empty_memory(run.query, highest))
+        known = run.builder.built(run.memory)
+        run.forget(_empty_memory(run.query, highest, known))
     may_look_back = _may_look_back(run.statements, courtesy)
     look_back(run, _oldest(run, of_rows_alone=True), may_look_back)
 
@@ -270,16 +271,27 @@ def _is_due(kept_at: datetime | None, now: datetime) -> bool:
 def _memory(query: Query, start: CursorPosition, highest: int) -> CursorMemory:
     """Return the memory of the position, or an empty one where it is of something else."""
     memory = start.memory
-    if memory is None or start.shape != shape_of(query):
+    if memory is None:
         return _empty_memory(query, highest)
+    is_other = start.shape != shape_of(query)
     is_too_old = start.until - memory.high > MAX_AHEAD
-    return _empty_memory(query, highest) if is_too_old else memory
+    return _empty_memory(query, highest, memory) if is_other or is_too_old else memory
 
 
-def _empty_memory(query: Query, highest: int) -> CursorMemory:
-    """Return a memory that is still to be read; complete where nobody asks for it."""
+def _empty_memory(
+    query: Query, highest: int, before: CursorMemory | None = None
+) -> CursorMemory:
+    """Return a memory that is still to be read; complete where nobody asks for it.
+
+    What goes by when it was first read, and not by the time of a row, is nowhere to be read: it stays.
+    """
     is_asked_for = bool(longest_window(query.metrics, of_rows_alone=True))
-    return CursorMemory(highest, highest, is_complete=not is_asked_for)
+    sums = {} if before is None else before.sums
+    names = {
+        one.name for one in query.metrics if one.is_seen or one.of_cursor is EMPTIED
+    }
+    kept = {series: sums[series] for series in sums if series[0] in names}
+    return CursorMemory(highest, highest, is_complete=not is_asked_for, sums=kept)
 
 
 def _findings(

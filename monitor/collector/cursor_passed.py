@@ -57,7 +57,8 @@ def begun_anew(
         gaps=gaps,
         passed=passed,
         passed_gaps=(*above, *position.passed_gaps),
-        memory=None,
+        # Of no shape: its rows are read anew.
+        shape="",
         restarts=position.restarts + 1,
     )
 

@@ -100,6 +100,51 @@ def test_the_window_is_of_when_a_row_came_also_over_a_restart(
     judged.session.connection.execute("SET SESSION timestamp = DEFAULT")
 
 
+def test_the_window_goes_on_over_a_reload_with_another_parameter(
+    history: Bench, judged: Reader
+) -> None:
+    insert(history, "seo_title", tokens="0")
+    insert(history, "seo_title_v2")
+    assert of_kinds(judged.run().run(), RECENT) == {
+        "zero_tokens": 1,
+        "unknown_action": 1,
+    }
+    parameters = {**judged.query.parameters, "known_actions": "seo_title, seo_title_v2"}
+    judged.query = replace(judged.query, parameters=parameters)
+    found = {"zero_tokens": 1, "unknown_action": 1}
+    assert of_kinds(judged.run(), RECENT) == found
+    insert(history, "seo_title", "seo_title_v2", tokens="0")
+    found["zero_tokens"] = 3
+    assert of_kinds(judged.run(), RECENT) == found
+    judged.run(660).restart()  # the memory is kept every ten minutes
+    assert of_kinds(judged.run(), RECENT) == of_kinds(judged, TOTAL) == found
+
+
+def test_the_window_goes_on_where_the_newest_row_is_deleted(
+    history: Bench, judged: Reader
+) -> None:
+    insert(history, "seo_title", tokens="0")
+    insert(history, "seo_title")
+    judged.run().run()
+    history.execute("DELETE FROM token_usage_history WHERE id = 2")
+    for _ in range(3):
+        assert of_kinds(judged.run(), RECENT) == {"zero_tokens": 1}
+    assert of_kinds(judged, TOTAL) == {"zero_tokens": 1}
+
+
+def test_what_was_emptied_is_told_on_where_the_newest_row_is_deleted(
+    history: Bench, judged: Reader
+) -> None:
+    insert(history, *["seo_title"] * 50)
+    judged.run().run()
+    history.execute("TRUNCATE TABLE token_usage_history")
+    insert(history, *["seo_title"] * 9)
+    judged.run().run()
+    history.execute("DELETE FROM token_usage_history WHERE id = 9")
+    for _ in range(3):
+        assert judged.run().value(EMPTIED) == 1
+
+
 def test_what_was_there_before_the_first_start_is_not_judged(history: Bench) -> None:
     history.execute("DROP TABLE IF EXISTS users")
     history.execute("CREATE TABLE users (id INT PRIMARY KEY)")
