@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
 from operator import itemgetter
 from typing import Final, TypeAlias
 
@@ -17,7 +19,7 @@ from monitor.database import Session
 from monitor.model.binary_keys import key_of, key_text
 from monitor.model.errors import SampleError
 from monitor.model.identifiers import quoted
-from monitor.model.ledger import Account, Terms, UsageRow, UserId
+from monitor.model.ledger import Account, Terms, Tokens, UsageRow, UserId
 from monitor.model.results import Cell, Rows, ServerWarning
 from monitor.model.settings import Bindable, Query, Statement
 from monitor.model.walks import Ledger
@@ -29,6 +31,8 @@ _USAGE_COLUMNS: Final = ("usage_id", "user_id", "tokens")
 _ACCOUNT_COLUMNS: Final = ("balance", "tokens_limit", "plan")
 _WHOLE_NUMBER: Final = re.compile("0|-?[1-9][0-9]*")
 """As a number is written: `007` is another user than `7`, and would not be found again as one."""
+_DIGITS: Final = 6
+"""Behind the point of what is no exact number: `0.1 + 0.2` is 0.3."""
 _AccountCells: TypeAlias = tuple[Cell, Cell, Cell]
 """Of those columns."""
 
@@ -63,7 +67,9 @@ class LedgerStatements:
             rows = self._fetch(statement, values, PIECE_IDS)
             self.shown = self.shown if self.shown.rows else rows
             for number, user, tokens in _cells_of(rows, *_USAGE_COLUMNS):
-                yield UsageRow(_number(number), _user_of(user), _number(tokens))
+                yield UsageRow(
+                    int(tokens_of(number)), _user_of(user), tokens_of(tokens)
+                )
 
     def accounts(self, users: Iterable[UserId]) -> Mapping[UserId, Account]:
         """Return balance and terms of these users; of one who is gone nothing."""
@@ -100,9 +106,9 @@ def _cells_of(rows: Rows, *names: str) -> Iterable[tuple[Cell, ...]]:
 def _account(rows: Sequence[_AccountCells]) -> Account:
     """Return the account that rows of one user say, one for each active subscription."""
     balance = rows[0][0]
-    tokens = None if balance is None else _number(balance)
+    tokens = None if balance is None else tokens_of(balance)
     subscriptions = [
-        (_number(limit), str(plan)) for _, limit, plan in rows if plan is not None
+        (tokens_of(limit), str(plan)) for _, limit, plan in rows if plan is not None
     ]
     if not subscriptions:
         return Account(tokens, Terms())
@@ -112,7 +118,7 @@ def _account(rows: Sequence[_AccountCells]) -> Account:
     return Account(tokens, Terms(limit, plan, tuple(subscriptions)))
 
 
-def _by_limit(subscription: tuple[int, str]) -> tuple[int, str]:
+def _by_limit(subscription: tuple[Tokens, str]) -> tuple[Tokens, str]:
     limit, plan = subscription
     return -limit, plan
 
@@ -127,12 +133,16 @@ def _user_of(cell: Cell) -> UserId:
     return int(text) if _WHOLE_NUMBER.fullmatch(text) else text
 
 
-def _number(cell: Cell) -> int:
-    """Return a whole number, 0 of NULL; what is behind the point is cut off."""
+def tokens_of(cell: Cell) -> Tokens:
+    """Return a number with all its digits, 0 of NULL; of a DOUBLE or text those that are no error of rounding."""
     # Read as a float a large id would be another one.
     if isinstance(cell, int):
         return cell
-    return 0 if cell is None else int(number_of(_field_of(cell, "of a ledger")))
+    if cell is None:
+        return 0
+    value = number_of(_field_of(cell, "of a ledger"))
+    exact = cell if isinstance(cell, Decimal) else Decimal(str(round(value, _DIGITS)))
+    return int(exact) if exact == exact.to_integral_value() else Fraction(exact)
 
 
 def _field_of(cell: Cell, column: str) -> CellField:

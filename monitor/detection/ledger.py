@@ -29,6 +29,7 @@ from monitor.model.ledger import (
     LedgerUser,
     LoggingPace,
     Refill,
+    Tokens,
     UserId,
 )
 
@@ -137,9 +138,9 @@ def times_of(memory: LedgerMemory, at: float, settings: LedgerSettings) -> Settl
     return SettleTimes(settle_seconds, settle_seconds, settles * settle_seconds)
 
 
-def _owed(events: Iterable[DriftEvent], at: float) -> dict[UserId, int]:
+def _owed(events: Iterable[DriftEvent], at: float) -> dict[UserId, Tokens]:
     """Return what the last loss of each user is: its row may come after all."""
-    owed: dict[UserId, int] = {}
+    owed: dict[UserId, Tokens] = {}
     for event in events:
         is_recent = at - event.at < EVENTS_SECONDS
         if is_recent and event.tokens < 0 and not event.is_of_crowd:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import replace
 
-from monitor.model.ledger import DriftEvent, DriftKind, LedgerUser, PastLook
+from monitor.model.ledger import DriftEvent, DriftKind, LedgerUser, PastLook, Tokens
 
 
 def bounded(
@@ -37,11 +37,17 @@ def _instant_of(look: PastLook) -> float:
 
 
 def broken_bounds(
-    user: LedgerUser, at: float, low: float, high: float
+    user: LedgerUser, at: float, low: Tokens, high: Tokens
 ) -> DriftEvent | None:
     """Return by how much bounds contradict those of before; None where they do not."""
-    gained, lost = max(0.0, low - user.high), max(0.0, user.low - high)
-    if lost:
-        return DriftEvent(at, user.id, DriftKind.LOWER, -int(lost))
-    # Of a balance that rose nobody knows whether it was filled up.
-    return DriftEvent(at, user.id, DriftKind.CREDIT, int(gained)) if gained else None
+    if high < user.low:
+        return DriftEvent(at, user.id, DriftKind.LOWER, _exact(high - user.low))
+    if low > user.high:
+        # Of a balance that rose nobody knows whether it was filled up.
+        return DriftEvent(at, user.id, DriftKind.CREDIT, _exact(low - user.high))
+    return None
+
+
+def _exact(tokens: Tokens | float) -> Tokens:
+    """Return a difference of what is finite, which is no float."""
+    return int(tokens) if isinstance(tokens, float) else tokens

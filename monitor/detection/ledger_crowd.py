@@ -12,6 +12,7 @@ from monitor.model.ledger import (
     LedgerUser,
     MissingCalls,
     Terms,
+    Tokens,
     UserId,
 )
 
@@ -39,7 +40,7 @@ class Overwritten:
     """Users whose balances changed all alike without use, by how many tokens altogether, and as what it is told."""
 
     users: frozenset[UserId]
-    tokens: int
+    tokens: Tokens
     kind: DriftKind = DriftKind.OVERWRITTEN
 
 
@@ -48,9 +49,9 @@ class _IdleUsers:
     """How many users did nothing, and whose balances changed all the same: by new balance, and by difference."""
 
     count: int = 0
-    by_balance: dict[int | None, list[UserId]] = field(default_factory=dict)
-    by_change: dict[int, list[UserId]] = field(default_factory=dict)
-    changes: dict[UserId, int] = field(default_factory=dict)
+    by_balance: dict[Tokens | None, list[UserId]] = field(default_factory=dict)
+    by_change: dict[Tokens, list[UserId]] = field(default_factory=dict)
+    changes: dict[UserId, Tokens] = field(default_factory=dict)
 
     def add(self, user: LedgerUser, account: Account) -> None:
         """Add a user with what is left now."""

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from monitor.detection.ledger_told import overwriting_events, told_events
 from monitor.model.binary_keys import shown_key
-from monitor.model.ledger import LedgerMemory, UserId
+from monitor.model.ledger import LedgerMemory, UserId, tokens_as_written
 from monitor.model.settings import Labels
 from monitor.model.walks import KIND_LABEL, LedgerFact
 
@@ -26,7 +26,8 @@ def examples_of(
     examples: list[Example] = []
     for user, example in show(memory, dict(labels)):
         known = memory.users.get(user)
-        balance = None if known is None else known.balance
+        left = None if known is None else known.balance
+        balance = None if left is None else tokens_as_written(left)
         shown = shown_key(user) if isinstance(user, str) else user
         examples.append({"user_id": shown, **example, "balance": balance})
     return examples
@@ -36,12 +37,18 @@ def _drifted(memory: LedgerMemory, labels: Mapping[str, str]) -> _Examples:
     kind = labels[KIND_LABEL]
     told = {str(one.kind): one.events for one in told_events(memory)}
     for event in reversed(told.get(kind, ())):
-        yield event.user, {"kind": str(event.kind), "tokens": event.tokens}
+        yield (
+            event.user,
+            {"kind": str(event.kind), "tokens": tokens_as_written(event.tokens)},
+        )
 
 
 def _overwritten(memory: LedgerMemory, _labels: Mapping[str, str]) -> _Examples:
     for event in reversed(overwriting_events(memory)):
-        yield event.user, {"kind": str(event.kind), "tokens": event.tokens}
+        yield (
+            event.user,
+            {"kind": str(event.kind), "tokens": tokens_as_written(event.tokens)},
+        )
 
 
 def _refilled(memory: LedgerMemory, _labels: Mapping[str, str]) -> _Examples:

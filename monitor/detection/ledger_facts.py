@@ -14,7 +14,7 @@ from monitor.detection.ledger_told import (
     counts_by_kind,
     overwriting_events,
 )
-from monitor.model.ledger import DriftEvent, DriftKind, LedgerMemory, UserId
+from monitor.model.ledger import DriftEvent, DriftKind, LedgerMemory, Tokens, UserId
 from monitor.model.settings import Labels
 from monitor.model.walks import KIND_LABEL, PLAN_LABEL, LedgerFact
 
@@ -40,9 +40,9 @@ def _drift_users(memory: LedgerMemory) -> Iterable[Value]:
 
 
 def _drift_tokens(memory: LedgerMemory) -> Iterable[Value]:
-    tokens: Counter[DriftKind] = Counter()
+    tokens: dict[DriftKind, Tokens] = defaultdict(int)
     for one in _recent(memory):
-        tokens[one.kind] += abs(one.tokens)
+        tokens[one.kind] += max(one.tokens, -one.tokens)
     return _by_kind(tokens)
 
 
@@ -55,7 +55,7 @@ def _drift_events(memory: LedgerMemory) -> Iterable[Value]:
 
 
 def _by_kind(
-    values: Mapping[DriftKind, int], kinds: Iterable[DriftKind] = DriftKind
+    values: Mapping[DriftKind, Tokens], kinds: Iterable[DriftKind] = DriftKind
 ) -> Iterable[Value]:
     return [(((KIND_LABEL, str(kind)),), float(values.get(kind, 0))) for kind in kinds]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, TypeAlias
 
-from monitor.model.ledger import DriftKind
+from monitor.model.ledger import DriftKind, Tokens
 
 _MAX_SUMS = 4000
 """So many sums of amounts are looked at; beyond them most numbers are one."""
@@ -18,18 +18,18 @@ _MAX_SUMS = 4000
 class LedgerDifference:
     """How much the worth of a user moved, and what there was to explain it."""
 
-    tokens: int
+    tokens: Tokens
     """Above 0 the balance is higher than it should be."""
-    balance: int
+    balance: Tokens
     """As it was when the worth had moved; NULL is 0."""
-    limit: int
-    amounts: tuple[int, ...] = ()
+    limit: Tokens
+    amounts: tuple[Tokens, ...] = ()
     """What was logged as it moved, in order."""
     is_null: bool = False
     """Whether the balance is NULL now."""
 
     @property
-    def taken(self) -> tuple[int, ...]:
+    def taken(self) -> tuple[Tokens, ...]:
         """Return the amounts that had to be taken off."""
         return tuple(one for one in self.amounts if one > 0)
 
@@ -64,9 +64,9 @@ def was_full_again(one: LedgerDifference) -> bool:
     return is_as_before and one.limit == one.balance
 
 
-def calls_for(tokens: float, amounts: Sequence[int]) -> float:
+def calls_for(tokens: Tokens | float, amounts: Sequence[Tokens]) -> float:
     """Return the smallest number of these amounts that add up to so many tokens; infinite where none do."""
-    fewest: dict[float, int] = {0: 0}
+    fewest: dict[Tokens | float, int] = {0: 0}
     for amount in amounts:
         for total, calls in list(fewest.items()):
             known = fewest.get(total + amount, calls + 1)

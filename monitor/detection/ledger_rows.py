@@ -15,6 +15,7 @@ from monitor.model.ledger import (
     LedgerSettings,
     LedgerUser,
     LookMark,
+    Tokens,
     UsageRow,
     UserId,
 )
@@ -28,7 +29,7 @@ class Taken:
     """The memory with the new rows counted, and the tokens of each tracked user who has some, in order of the ids."""
 
     memory: LedgerMemory
-    amounts: Mapping[UserId, tuple[int, ...]] = field(default_factory=dict)
+    amounts: Mapping[UserId, tuple[Tokens, ...]] = field(default_factory=dict)
 
 
 def user_hash(user: UserId) -> int:
@@ -79,7 +80,7 @@ def take_rows(
     known = set(memory.counted)
     new = sorted((row for row in rows if row.id not in known), key=_id_of)
     memory = _with_users(memory, [row.user for row in new], at, settings)
-    amounts: dict[UserId, tuple[int, ...]] = {}
+    amounts: dict[UserId, tuple[Tokens, ...]] = {}
     for row in new:
         if row.user in memory.users:
             amounts[row.user] = (*amounts.get(row.user, ()), row.tokens)

@@ -24,6 +24,7 @@ from monitor.model.ledger import (
     LedgerUser,
     PastLook,
     Refill,
+    Tokens,
 )
 
 LOST_SETTLES = 6.0
@@ -68,14 +69,14 @@ class UserLook:
 
     at: float
     account: Account
-    amounts: tuple[int, ...] = ()
+    amounts: tuple[Tokens, ...] = ()
     calls: int = 0
     """Of all users, ever."""
-    owed: int = 0
+    owed: Tokens = 0
     """What the last event of this user says was taken off and not logged; 0 where there is none."""
 
     @property
-    def used(self) -> int:
+    def used(self) -> Tokens:
         """Return the sum of the new rows."""
         return sum(self.amounts)
 
@@ -151,7 +152,7 @@ def _is_begun_anew(before: LedgerUser, user: LedgerUser, look: UserLook) -> bool
         return True
     if user.level is not None:
         return False
-    most = 2 * sum(map(abs, look.amounts))
+    most = 2 * sum(max(one, -one) for one in look.amounts)
     is_filled_up = user.worth - before.worth > most
     # Or set to the limit from above it.
     return is_filled_up or before.tokens > user.terms.limit >= user.tokens
@@ -237,7 +238,7 @@ def _is_settled(
 
 
 def _judged(
-    user: LedgerUser, look: UserLook, tokens: int, times: SettleTimes
+    user: LedgerUser, look: UserLook, tokens: Tokens, times: SettleTimes
 ) -> UserStep:
     balance = user.tokens + user.landed
     is_null = user.balance is None

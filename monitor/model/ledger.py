@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from fractions import Fraction
 from typing import TypeAlias
 
 UserId: TypeAlias = int | str
@@ -16,6 +17,15 @@ ALL_USERS = 2**32 - 1
 """The largest hash that a user can have: up to it everybody is looked at."""
 _MAX_AHEAD_SECONDS = 60.0
 """A look that is so much earlier than the last one is of another clock."""
+
+
+Tokens: TypeAlias = int | Fraction
+"""A whole number, as a rule; where a column has digits behind the point, all of them, since sums must add up."""
+
+
+def tokens_as_written(tokens: Tokens) -> int | str:
+    """Return tokens as people write them: `998` or `998.5`."""
+    return tokens.numerator if tokens.denominator == 1 else str(float(tokens))
 
 
 class DriftKind(StrEnum):
@@ -55,10 +65,10 @@ class DriftKind(StrEnum):
 class Terms:
     """What a user is given: a change of it is an upgrade, a downgrade, a cancel; then nothing is judged."""
 
-    limit: int = 0
+    limit: Tokens = 0
     """The highest of the active subscriptions; 0 without one."""
     plan: str = "none"
-    subscriptions: tuple[tuple[int, str], ...] = ()
+    subscriptions: tuple[tuple[Tokens, str], ...] = ()
     """Limit and plan of each, in order."""
 
 
@@ -70,11 +80,11 @@ UNKNOWN_TERMS = Terms(plan="")
 class Account:
     """What the database says of one user at a look; `balance` None is NULL."""
 
-    balance: int | None
+    balance: Tokens | None
     terms: Terms
 
     @property
-    def tokens(self) -> int:
+    def tokens(self) -> Tokens:
         """Return what can be used; NULL is nothing."""
         return self.balance or 0
 
@@ -85,7 +95,7 @@ class UsageRow:
 
     id: int
     user: UserId
-    tokens: int
+    tokens: Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +103,8 @@ class PastLook:
     """What was seen of a user at a look: its worth, and all that was logged by then."""
 
     at: float
-    worth: int
-    total: int
+    worth: Tokens
+    total: Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +121,22 @@ class LedgerUser:
     used_at: float
     """When a row of it was last counted."""
     terms: Terms = UNKNOWN_TERMS
-    balance: int | None = None
-    total: int = 0
-    level: int | None = None
+    balance: Tokens | None = None
+    total: Tokens = 0
+    level: Tokens | None = None
     """What the worth should be; None as long as nobody knows."""
     level_from: float = 0.0
     """Since when it was that."""
-    low: float = -math.inf
-    high: float = math.inf
+    low: Tokens | float = -math.inf
+    high: Tokens | float = math.inf
     """Bounds of the level of somebody who is never quiet."""
     steady_at: float = 0.0
     """Since when the worth is what it is."""
-    landed: int = 0
+    landed: Tokens = 0
     """What was logged since then."""
     left_at: float | None = None
     """Since when the worth is not the level."""
-    moved: tuple[int, ...] = ()
+    moved: tuple[Tokens, ...] = ()
     """What was logged as it moved away from the level, in order."""
     past: tuple[PastLook, ...] = ()
     """The last looks, as far as calls may be under way; only where the level is not known."""
@@ -139,12 +149,12 @@ class LedgerUser:
     """Of all users, when this one's balance ran out."""
 
     @property
-    def worth(self) -> int:
+    def worth(self) -> Tokens:
         """Return the balance and all that was logged."""
         return self.tokens + self.total
 
     @property
-    def tokens(self) -> int:
+    def tokens(self) -> Tokens:
         """Return what can be used; NULL is nothing."""
         return self.balance or 0
 
@@ -156,7 +166,7 @@ class DriftEvent:
     at: float
     user: UserId
     kind: DriftKind
-    tokens: int
+    tokens: Tokens
     users: int = 1
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from monitor.model.ledger import (
@@ -85,7 +86,9 @@ def packed_ledger(memory: LedgerMemory) -> bytes:
         "missing": None if missing is None else [missing.at, missing.calls],
         "initializations": dict(memory.initializations),
     }
-    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(
+        record, ensure_ascii=False, separators=(",", ":"), default=_fraction_to_text
+    )
     return zlib.compress(text.encode(), _FASTEST)
 
 
@@ -112,7 +115,7 @@ def unpacked_ledger(packed: bytes) -> LedgerMemory:
         users={user.id: user for user in users},
         calls=calls,
         events=tuple(
-            DriftEvent(at, user, DriftKind(kind), tokens, many)
+            DriftEvent(at, user, DriftKind(kind), _tokens(tokens), many)
             for at, user, kind, tokens, many in record["events"]
         ),
         # A state of before them has none: they are found anew.
@@ -150,16 +153,18 @@ def _record_to_user(record: list[Any], terms: list[Terms]) -> LedgerUser:
         tracked_at,
         used_at,
         terms[place],
-        balance,
-        total,
-        level=level,
-        low=low,
-        high=high,
+        None if balance is None else _tokens(balance),
+        _tokens(total),
+        level=None if level is None else _tokens(level),
+        low=_tokens(low),
+        high=_tokens(high),
         steady_at=steady_at,
-        landed=landed,
+        landed=_tokens(landed),
         left_at=left_at,
-        moved=tuple(moved),
-        past=tuple(PastLook(*one) for one in past),
+        moved=tuple(map(_tokens, moved)),
+        past=tuple(
+            PastLook(at, _tokens(worth), _tokens(logged)) for at, worth, logged in past
+        ),
         empty_at=empty_at,
         calls=calls,
         calls_before=calls_before,
@@ -177,8 +182,20 @@ def _read_missing(record: list[float] | None) -> MissingCalls | None:
     return None if record is None else MissingCalls(*record)
 
 
-def _read_terms(limit: int, plan: str, subscriptions: list[list[Any]]) -> Terms:
-    return Terms(limit, plan, tuple((one, name) for one, name in subscriptions))
+def _read_terms(limit: Any, plan: str, subscriptions: list[list[Any]]) -> Terms:
+    limits = tuple((_tokens(one), name) for one, name in subscriptions)
+    return Terms(_tokens(limit), plan, limits)
+
+
+def _fraction_to_text(value: object) -> str:
+    """Return what JSON has no number for: `1997/2`."""
+    if not isinstance(value, Fraction):
+        raise TypeError(f"{value!r} is nothing that a ledger remembers")
+    return str(value)
+
+
+def _tokens(written: Any) -> Any:
+    return Fraction(written) if isinstance(written, str) else written
 
 
 def _steps(ids: tuple[int, ...]) -> list[int]:

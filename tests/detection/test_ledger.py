@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
 from types import MappingProxyType
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.collector.ledger_statements import tokens_of
 from monitor.detection.ledger_crowd import stopped_calls, storm_users
 from monitor.detection.ledger_facts import values_of
 from monitor.detection.ledger_kinds import (
@@ -26,6 +29,7 @@ from monitor.model.ledger import (
     LedgerMemory,
     LedgerSettings,
     LedgerUser,
+    Tokens,
     UsageRow,
     UserId,
 )
@@ -243,6 +247,66 @@ def test_what_is_healthy_is_never_told(gap: str, costs: tuple[int | None, ...]) 
         memory = watcher.look()
         assert counts_by_kind(memory) == {}
         assert stopped_calls(memory) == storm_users(memory) == 0
+
+
+FRACTIONS = st.decimals("0.01", "2000", places=2) | st.decimals("1", "2000", places=9)
+
+
+@given(st.lists(FRACTIONS, min_size=1, max_size=4), st.integers(), st.booleans())
+@settings(max_examples=15)
+def test_fractions_of_tokens_add_up_and_what_does_not_is_found(
+    costs: list[Decimal], seed: int, is_faulty: bool
+) -> None:
+    amounts = tuple(map(tokens_of, costs))
+    fault = "unlogged" if is_faulty else ""
+    system = System(
+        seed, users=60, per_second=2, costs=amounts, fault=fault, fault_share=0.1
+    )
+    watcher = Watcher(system)
+    memory = watcher.look()
+    for _ in range(25):
+        memory = watcher.look()
+        watcher.restart()
+        assert watcher.memory == memory
+        if not is_faulty:
+            assert memory.events == ()
+    assert not is_faulty or counts_by_kind(memory)
+
+
+@given(st.lists(FRACTIONS, max_size=30), st.sampled_from([Decimal, float, str]))
+def test_numbers_of_any_type_add_up_as_the_server_computes_them(
+    costs: list[Decimal], kind: Callable[[Decimal], Decimal | float | str]
+) -> None:
+    balance = begin = kind(Decimal(50_000))
+    for cost in costs:
+        # Text is computed with as DOUBLE.
+        balance = (
+            balance - cost
+            if isinstance(balance, Decimal)
+            else kind(float(balance) - float(cost))  # type: ignore[arg-type]
+        )
+    used = sum(tokens_of(kind(cost)) for cost in costs)
+    if kind is Decimal or all(cost == round(cost, 6) for cost in costs):
+        assert tokens_of(balance) + used == tokens_of(begin) == 50_000
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (None, 0),
+        (12, 12),
+        (Decimal("7.00"), 7),
+        (Decimal("1.50"), Fraction(3, 2)),
+        (0.1 + 0.2, Fraction(3, 10)),
+        ("998.50", Fraction(1997, 2)),
+        (Decimal("12345678901234567890.5"), Fraction(24691357802469135781, 2)),
+    ],
+)
+def test_a_number_keeps_what_is_behind_its_point(
+    cell: Decimal | float | str | None, expected: Fraction | int
+) -> None:
+    found = tokens_of(cell)
+    assert (found, type(found)) == (expected, type(expected))
 
 
 def test_the_memory_comes_back_from_the_state_as_it_was_and_is_small() -> None:
@@ -565,7 +629,7 @@ def _use(system: System) -> None:
     system.run_until(system.seconds + 1)
 
 
-def _row(system: System, user: int, tokens: int) -> UsageRow:
+def _row(system: System, user: int, tokens: Tokens) -> UsageRow:
     return UsageRow(max(system.rows, default=0) + 1, user, tokens)
 
 

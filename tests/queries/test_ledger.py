@@ -68,7 +68,7 @@ _NAMES = ("users", "user_subscriptions", "token_usage_history")
 
 
 def use(
-    bench: Bench, *users: int | str, tokens: int = 300, taken: int | None = None
+    bench: Bench, *users: int | str, tokens: float = 300, taken: float | None = None
 ) -> None:
     """Let users use something that is taken off and logged; `taken` is what is really taken off."""
     off = tokens if taken is None else taken
@@ -139,6 +139,42 @@ def test_use_that_is_taken_off_and_logged_is_no_event_and_users_get_a_level(
     assert looks.memory.events == ()
     assert value(found, "token_ledger_users_tracked") == USERS
     assert value(found, "token_ledger_unjudged_ratio") == 0
+
+
+@pytest.fixture(params=["DECIMAL(12,2)", "DECIMAL(60,30)", "DOUBLE", "VARCHAR(40)"])
+def fractions(tokens: Bench, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """Return the tables with balances and use that have digits behind the point."""
+    columns = (("users", "tokens_remaining"), ("token_usage_history", "tokens_used"))
+    for table, column in columns:
+        tokens.execute(f"ALTER TABLE {table} MODIFY {column} {request.param}")
+    yield tokens
+    tokens.execute(*(f"TRUNCATE {table}" for table in _NAMES))
+    for table, column in columns:
+        tokens.execute(f"ALTER TABLE {table} MODIFY {column} INT")
+
+
+def test_digits_behind_the_point_add_up_and_what_does_not_is_found(
+    fractions: Bench,
+) -> None:
+    looks = Looks(fractions)
+    looks.look(2)
+    for number in range(4):
+        use(fractions, *range(1 + number, USERS, 7), tokens=1.1)
+        use(fractions, *range(1 + number, USERS, 9), tokens=0.35)
+        looks.look()
+        looks.restart()
+    assert looks.memory.events == ()
+    assert value(looks.look(4), "token_ledger_unjudged_ratio") == 0
+    use(fractions, 5, 6, 7, 8, 9, tokens=1.5, taken=0)
+    use(fractions, *range(20, 60), tokens=0.35)
+    looks.look()
+    looks.restart()
+    found = looks.look(3)
+
+    assert events(found) == {"undeducted": 5}
+    (rows,) = found.evidence.values()
+    assert {row["user_id"] for row in rows} == {5, 6, 7, 8, 9}
+    assert {row["tokens"] for row in rows} == {"1.5"}
 
 
 @pytest.mark.parametrize(

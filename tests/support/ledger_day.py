@@ -23,6 +23,7 @@ from monitor.model.ledger import (
     LedgerMemory,
     LedgerSettings,
     Terms,
+    Tokens,
     UsageRow,
     UserId,
 )
@@ -38,10 +39,10 @@ LIMITS = {"free": 20_000, "pro": 200_000, "business": 1_000_000}
 class Person:
     """One user as the database has it."""
 
-    balance: int | None
+    balance: Tokens | None
     plan: str
-    limit: int
-    extra: tuple[tuple[int, str], ...] = ()
+    limit: Tokens
+    extra: tuple[tuple[Tokens, str], ...] = ()
     is_active: bool = True
 
     @property
@@ -70,7 +71,7 @@ class System:
     refills: bool = True
     renews: bool = True
     clamps: bool = False
-    costs: tuple[int | None, ...] = COSTS
+    costs: tuple[Tokens | None, ...] = COSTS
     weights: tuple[float, ...] = ()
     choose: random.Random = field(init=False)
     people: dict[UserId, Person] = field(init=False)
@@ -136,7 +137,7 @@ class System:
         if logged is not None:
             self.at(self.gap(self.choose), lambda: self._log(user, logged))
 
-    def _amounts(self, cost: int, fault: str) -> tuple[int, int | None]:
+    def _amounts(self, cost: Tokens, fault: str) -> tuple[Tokens, Tokens | None]:
         match fault:
             case "undeducted":
                 return 0, cost
@@ -157,7 +158,7 @@ class System:
             case _:
                 return cost, cost
 
-    def _log(self, user: UserId, tokens: int) -> None:
+    def _log(self, user: UserId, tokens: Tokens) -> None:
         row = UsageRow(next(self.ids), user, tokens)
         delay = self.late(self.choose)
         self.at(delay, lambda: self.rows.__setitem__(row.id, row))
