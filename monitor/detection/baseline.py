@@ -202,16 +202,21 @@ class Baseline:
         if before == half_hour:
             return
         if before is not None and before // 2 != half_hour // 2:
-            self._end_hour()
+            self._end_hour(is_followed=before // 2 + 1 == half_hour // 2)
             if before // _HALF_HOURS_A_DAY != half_hour // _HALF_HOURS_A_DAY:
                 learning.end_day(memory, self._settings)
         memory.half_hour = half_hour
         self._judge = self._judge_at(half_hour)
 
-    def _end_hour(self) -> None:
-        """Judge the hour as a whole, where points are short, and learn it."""
+    def _end_hour(self, *, is_followed: bool) -> None:
+        """Judge the hour as a whole, where points are short, and learn it.
+
+        Where the next point is not of the hour after it, it is too long ago to say anything of that.
+        """
         memory = self._memory
-        if not self._judge.is_long and self._judge.references.values:
+        if not is_followed:
+            memory.hourly_direction = 0
+        elif not self._judge.is_long and self._judge.references.values:
             self._judge_hour()
         learning.end_hour(memory, self._settings)
         learning.note_covered(memory, is_covered=self._is_hour_covered)

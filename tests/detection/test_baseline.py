@@ -124,6 +124,29 @@ def test_any_finite_values_at_any_times_are_judged(
         assert len(json.dumps(baseline.to_record(), separators=(",", ":"))) <= 4096
 
 
+@pytest.mark.parametrize("hours", [3, 6, 30])
+@pytest.mark.parametrize("seed", range(3))
+def test_half_an_hour_from_before_a_gap_makes_no_alarm_of_what_is_usual_after_it(
+    hours: int, seed: int
+) -> None:
+    rng = random.Random(seed)
+    noon = at_day(10) + 12 * HOUR
+    baseline = learned()
+
+    def found(since: float, until: float, factor: float) -> bool:
+        verdicts = [
+            baseline.judge(START + at, poisson(rng, factor * diurnal(at)))
+            for at in range(int(since), int(until), int(STEP))
+        ]
+        return any(verdict.is_alarm for verdict in verdicts)
+
+    found(at_day(10), noon, 1.0)
+    # too little for one point, and too much for an hour
+    found(noon, noon + 70 * MINUTE, 1.7)
+    after = noon + hours * HOUR + 10 * MINUTE
+    assert not found(after, after + 2 * HOUR, 1.0)
+
+
 def broken_records() -> list[object]:
     record = learned(4).to_record()
     broken: list[object] = [None, [], {}, "x", {**record, "version": 2}]
