@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from monitor.alerting.reach import possible_alerts
 from monitor.config.contract import (
     CONTRACT_QUERY,
     ReadContract,
@@ -133,20 +134,17 @@ def _build(
     # What cannot be read is left out, so that the others are checked all the same; all shards check all targets.
     receivers = read_receivers(section, base, problems, kinds)
     selections = select_queries(section, library, sources.entries, base, problems)
-    own, elsewhere = _shared_out(selections, shard, root.replicas)
-    targets = tuple(one.entry.target for one in own if one.entry.target is not None)
+    own, targets, elsewhere = _shared_out(selections, shard, root.replicas)
     settings = read_settings(section, base, problems)
     contract = outside.contract_of(state.directory, settings, targets)
     jobs = make_jobs(own, contract)
     derived = bind_derived(library.derived, selections, own, problems)
-    every = (*jobs, *derived.jobs)
-    maintenance = read_maintenance(section, problems)
+    every, windows = (*jobs, *derived.jobs), read_maintenance(section, problems)
     notices, warnings = library.notices, warn_of_counters(_queries_of(selections))
     if shard is None:  # one would say so of what the others watch
         notices += tuple(notices_of(section, library, selections))
-        warnings += warnings_of(
-            section, receivers, targets, every, library.own_rules, maintenance
-        )
+        alerts = possible_alerts(every, library.own_rules, targets)
+        warnings += warnings_of(section, receivers, windows, alerts)
     return Config(
         path=context.path,
         targets=targets,
@@ -170,7 +168,7 @@ def _build(
         elsewhere=elsewhere,
         deploys=_deploys(context, every, library),
         derived=tuple(derived.jobs),
-        maintenance=maintenance,
+        maintenance=windows,
     )
 
 
@@ -203,19 +201,18 @@ def _queries_of(selections: Iterable[Selection]) -> Iterable[UnboundQuery]:
 
 def _shared_out(
     selections: Sequence[Selection], shard: Shard | None, replicas: int
-) -> tuple[Sequence[Selection], frozenset[str]]:
-    """Return what is this shard's, and the names of the other targets."""
-    if shard is None:
-        return selections, frozenset()
+) -> tuple[Sequence[Selection], tuple[Target, ...], frozenset[str]]:
+    """Return what is this shard's, the targets of that, and the names of the others."""
     own: list[Selection] = []
     elsewhere: set[str] = set()
     for selection in selections:
         name = selection.entry.name
-        if shard.owns(name, replicas):
+        if shard is None or shard.owns(name, replicas):
             own.append(selection)
         else:
             elsewhere.add(name)
-    return own, frozenset(elsewhere)
+    entries = [selection.entry.target for selection in own]
+    return own, tuple(filter(None, entries)), frozenset(elsewhere)
 
 
 def _folders(

@@ -14,7 +14,6 @@ from monitor.config.schema import MaintenanceSchema
 from monitor.config.toml.document import Section, tables
 from monitor.config.toml.problems import Problems
 from monitor.config.toml.validation import validate
-from monitor.model.label_patterns import EXCEPT
 from monitor.model.own_alerts import NOT_SILENCED
 from monitor.model.silences import MaintenanceWindow, may_be_silenced
 
@@ -68,11 +67,10 @@ def _check_time(
 def _check_patterns(
     checked: MaintenanceSchema, section: Section, problems: Problems
 ) -> None:
-    """Refuse a pattern without a letter: it would fit every alert, or none."""
-    for label, given in checked.match.items():
-        patterns = [given] if isinstance(given, str) else given
-        if not all(pattern.removeprefix(EXCEPT) for pattern in patterns):
-            problems.add(section.origin("match", label), EMPTY_LABEL)
+    """Refuse what would fit every alert, or none."""
+    for patterns in patterns_in(checked.match):
+        if patterns.has_empty:
+            problems.add(section.origin("match", patterns.label), EMPTY_LABEL)
 
 
 def _check_names(

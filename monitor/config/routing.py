@@ -11,15 +11,13 @@ from collections.abc import Iterable, Sequence
 from monitor.alerting.reach import (
     PossibleAlert,
     is_reached,
-    possible_alerts,
 )
 from monitor.config.toml.document import Section
 from monitor.config.toml.problems import Problems, near_miss
-from monitor.config.wanted_labels import WantedLabel, wanted_labels
+from monitor.model.label_patterns import WantedLabel, wanted_labels
 from monitor.model.own_alerts import WATCHDOG
-from monitor.model.settings import Job, Receiver, Rule
+from monitor.model.settings import Receiver
 from monitor.model.silences import MaintenanceWindow
-from monitor.model.targets import Target
 
 _NO_WATCHDOG = f"never comes: [rules.{WATCHDOG}] is switched off"
 _ENDS_BY_ITSELF = "an Alertmanager ends by itself what is sent no more; its own receivers have send_resolved"
@@ -28,23 +26,21 @@ _ENDS_BY_ITSELF = "an Alertmanager ends by itself what is sent no more; its own 
 def warnings_of(
     config: Section,
     receivers: Iterable[Receiver],
-    targets: Sequence[Target],
-    jobs: Iterable[Job],
-    own_rules: Sequence[Rule],
-    maintenance: Iterable[MaintenanceWindow],
+    windows: Iterable[MaintenanceWindow],
+    alerts: Sequence[PossibleAlert],
 ) -> tuple[str, ...]:
     """Compare the filters of every receiver and window with all alerts that there can be, and list each fault."""
     problems = Problems()
-    alerts = possible_alerts(jobs, own_rules, targets)
-    has_watchdog = WATCHDOG in {rule.name for rule in own_rules}
+    (watchdog,) = wanted_labels([("alertname", WATCHDOG)])
+    has_watchdog = _fault_of(watchdog, alerts) == ""
     for receiver in receivers:
         section = config.at("receivers", receiver.name)
         _check_switches(receiver, section, problems, has_watchdog=has_watchdog)
         _check_filters(receiver, section, alerts, problems)
-    for window in maintenance:
+    for window in windows:
         section = config.at("maintenance", window.name)
-        for one in wanted_labels(window.labels, window.match):
-            _check_filter(one, section, alerts, problems)
+        wanted = wanted_labels(window.labels, window.match)
+        _check_each(wanted, section, alerts, problems)
     return tuple(str(problem) for problem in problems.in_order())
 
 
@@ -64,34 +60,41 @@ def _check_filters(
     problems: Problems,
 ) -> None:
     faults = len(problems)
-    for one in wanted_labels(receiver.match):
-        _check_filter(one, section, alerts, problems)
+    _check_each(wanted_labels(receiver.match), section, alerts, problems)
     # Each filter fits something, but no alert fits them all; a fault of one says so already.
     if len(problems) == faults:
         _check_all_filters(receiver, section, alerts, problems)
 
 
-def _check_filter(
-    wanted: WantedLabel,
+def _fault_of(wanted: WantedLabel, alerts: Sequence[PossibleAlert]) -> str:
+    """Return why no alert that there can be has the label as it is wanted; empty where one has."""
+    values = _values_of(wanted.label, alerts)
+    if wanted.is_possible(values):
+        return ""
+    if values:
+        return f'no alert has it with "{wanted.text}"{near_miss(wanted.text, values)}'
+    names = set[str]().union(*alerts)
+    return f"no alert has this label{near_miss(wanted.label, names)}"
+
+
+def _values_of(label: str, alerts: Iterable[PossibleAlert]) -> frozenset[str] | None:
+    """Return which values a label of an alert can have, or anything; none where no alert has the label."""
+    no_value: frozenset[str] = frozenset()
+    found = [alert.get(label, no_value) for alert in alerts]
+    return None if None in found else no_value.union(*filter(None, found))
+
+
+def _check_each(
+    wanted: Iterable[WantedLabel],
     section: Section,
     alerts: Sequence[PossibleAlert],
     problems: Problems,
 ) -> None:
-    """Check that some alert has the label, and that it can be as it is wanted."""
-    label, text = wanted.label, wanted.text
-    origin = section.origin("match", label)
-    labelled = [alert for alert in alerts if label in alert]
-    if not labelled:
-        names = set[str]().union(*alerts)
-        problems.add(origin, f"no alert has this label{near_miss(label, names)}")
-        return
-    known: set[str] = set()
-    for alert in labelled:
-        values = alert[label]
-        if values is None or any(map(wanted.fits, values)):
-            return
-        known.update(values)
-    problems.add(origin, f'no alert has it with "{text}"{near_miss(text, known)}')
+    """Check that some alert has each label, and that it can be as it is wanted."""
+    for one in wanted:
+        fault = _fault_of(one, alerts)
+        if fault:
+            problems.add(section.origin("match", one.label), fault)
 
 
 def _check_all_filters(
@@ -103,6 +106,6 @@ def _check_all_filters(
     """Check that some alert gets through; a receiver of the watchdog may be for that alone."""
     if receiver.watchdog or is_reached(receiver, alerts):
         return
-    keys = [key for key in ("match", "min_severity") if key in section.data]
+    keys = sorted({"match", "min_severity"} & section.data.keys())
     origin = section.origin(*keys[:1])
     problems.add(origin, f"no alert is let through by {' and '.join(keys)}")

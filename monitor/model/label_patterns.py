@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 EXCEPT = "!"
@@ -30,6 +30,11 @@ class LabelPatterns:
         """Return the patterns of what is wanted."""
         return [one for one in self.patterns if not one.startswith(EXCEPT)]
 
+    @property
+    def has_empty(self) -> bool:
+        """Return whether a pattern is without a letter: it would fit all values, or none."""
+        return not {"", EXCEPT}.isdisjoint(self.patterns)
+
     def fits(self, value: str) -> bool:
         """Return whether a value is wanted; of a series without the label it is empty."""
         if self.unwanted and re.fullmatch(self.unwanted, value, re.DOTALL):
@@ -54,6 +59,32 @@ class LabelPatterns:
             for sign, expression in given
             if expression
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class WantedLabel:
+    """What a label is to be: a value, or what fits a pattern."""
+
+    label: str
+    text: str
+    """As it is written."""
+    fits: Callable[[str], bool]
+
+    def is_possible(self, values: frozenset[str] | None) -> bool:
+        """Return whether a label that has one of these values, or anything, may be as it is wanted."""
+        return values is None or any(map(self.fits, values))
+
+
+def wanted_labels(
+    values: Iterable[tuple[str, str]], patterns: Iterable[LabelPatterns] = ()
+) -> Iterator[WantedLabel]:
+    """Yield one for each value, and for each pattern of what is wanted; what is not wanted need not be there."""
+    for label, value in values:
+        yield WantedLabel(label, value, value.__eq__)
+    for several in patterns:
+        for text in several.wanted_patterns:
+            alone = LabelPatterns(several.label, (text,))
+            yield WantedLabel(several.label, text, alone.fits)
 
 
 def _expression(patterns: Iterable[str]) -> str:
