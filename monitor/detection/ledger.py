@@ -63,10 +63,17 @@ class _Findings:
     refills: list[Refill] = field(default_factory=list)
     leavings: list[Leaving] = field(default_factory=list)
     cancelled: set[UserId] = field(default_factory=set)
+    has_served: bool = False
+    """Somebody with an empty balance, so that these are filled up."""
     prompt: int = 0
     changed: int = 0
     astray: int = 0
     slow_seconds: float = 0.0
+
+    @property
+    def has_left(self) -> bool:
+        """Return whether a balance of 0 or NULL was filled, also where it is empty again."""
+        return bool(self.leavings) or self.has_served
 
     def add(self, step: UserStep, at: float) -> None:
         """Add what one user gave."""
@@ -78,6 +85,7 @@ class _Findings:
             self.refills.append(step.refill)
         if step.has_left_empty:
             self.leavings.append(Leaving(at, user))
+        self.has_served |= step.is_served
         if step.is_cancelled:
             self.cancelled.add(user)
         self.prompt += step.course is Course.PROMPT
@@ -164,7 +172,7 @@ def _remembered(
         initializations[refill.plan] = before + refill.times
     for user in found.users.values():
         initializations.setdefault(user.terms.plan, 0)
-    has_left = bool(found.leavings)
+    has_left = found.has_left
     after = replace(
         memory,
         looked_at=at,
@@ -180,7 +188,8 @@ def _remembered(
         cancelled=memory.cancelled + len(found.cancelled),
         pace=_paced(memory, found, at, settings),
     )
-    return replace(after, drifts=ongoing_drifts(after), missing=missing_calls(after))
+    missing = missing_calls(after, times_of(memory, at, settings).quiet)
+    return replace(after, drifts=ongoing_drifts(after), missing=missing)
 
 
 def _kept_seconds(refill: Refill) -> float:

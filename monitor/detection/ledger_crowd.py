@@ -115,11 +115,16 @@ def _were_cleared(memory: LedgerMemory) -> bool:
     return bool(crowds) and crowds[-1] > since
 
 
-def stopped_calls(memory: LedgerMemory) -> float:
-    """Return how many calls of users with an empty balance are missing since any was filled up; 0 where few are."""
+def stopped_calls(memory: LedgerMemory, settle_seconds: float = 0.0) -> float:
+    """Return how many calls of users with an empty balance are missing since any was filled up; 0 where few are.
+
+    Of those who are so for longer than a call takes from its deduction to its row: before, a call that was made may
+    not be seen yet.
+    """
+    latest = memory.looked_at - settle_seconds
     shares: dict[UserId, float] = {}
     for user in memory.users.values():
-        if user.empty_at is not None:
+        if user.empty_at is not None and user.empty_at < latest:
             shares[user.id] = _share(user)
     rest = 1 - sum(shares.values())
     missing = 0.0
@@ -129,13 +134,15 @@ def stopped_calls(memory: LedgerMemory) -> float:
     return missing if missing >= MIN_STOPPED else 0.0
 
 
-def missing_calls(memory: LedgerMemory) -> MissingCalls | None:
+def missing_calls(
+    memory: LedgerMemory, settle_seconds: float = 0.0
+) -> MissingCalls | None:
     """Return what is told of balances that are not filled up; `memory.missing` is what was told before.
 
     That those who wait are gone, or have no subscription any more, is no proof that others would be filled up: from
     when it is told it goes on until somebody is.
     """
-    calls = stopped_calls(memory)
+    calls = stopped_calls(memory, settle_seconds)
     if calls:
         return MissingCalls(memory.looked_at, calls)
     told = memory.missing

@@ -104,6 +104,8 @@ class UserStep:
     refill: Refill | None = None
     has_left_empty: bool = False
     """Whether a balance of 0 or NULL was filled."""
+    is_served: bool = False
+    """Whether who is at 0 or NULL for longer than a call takes has used something: filled, and empty again."""
     course: Course | None = None
     """What became of the worth of a user with use; None of one without."""
     is_cancelled: bool = False
@@ -123,8 +125,14 @@ def follow(before: LedgerUser, look: UserLook, times: SettleTimes) -> UserStep:
     if not _is_begun_anew(before, user, look):
         step = _moved_on(before, user, look, times)
         step = replace(step, course=_course(before, user, look))
-    was_empty = before.empty_at is not None
-    return replace(step, has_left_empty=was_empty and user.tokens > 0)
+    if before.empty_at is None:
+        return step
+    is_empty_for_long = look.at - before.empty_at >= times.quiet
+    return replace(
+        step,
+        has_left_empty=user.tokens > 0,
+        is_served=is_empty_for_long and bool(look.amounts),
+    )
 
 
 def _counted(user: LedgerUser, look: UserLook) -> LedgerUser:

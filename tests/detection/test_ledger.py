@@ -191,6 +191,24 @@ def test_balances_that_are_not_filled_up_any_more_are_missed_as_calls(
     assert stopped_calls(memory) == 0
 
 
+def test_who_uses_something_is_filled_up_also_where_the_balance_is_empty_at_each_look() -> (
+    None
+):
+    system = System(seed=2, users=200, per_second=5)
+    watcher = Watcher(system)
+    for _ in range(20):
+        watcher.look()
+
+    def empty() -> None:
+        for number in range(1, 41):
+            # Not all alike, or it would be known what emptied them.
+            system.people[number].balance = None if number % 2 else 0
+
+    for _ in range(20):
+        system.at(watcher.interval - 0.01, empty)
+        assert told_of(LedgerFact.STOPPED_CALLS, watcher.look()) == 0
+
+
 @pytest.mark.parametrize("ends", ["subscriptions", "accounts"])
 def test_that_those_who_wait_for_a_balance_leave_is_no_proof_that_it_is_filled_up(
     ends: str,
