@@ -152,7 +152,8 @@ SELECT
     CASE WHEN s.nullable <> '' AND s.has_column THEN LOCATE('unsigned', s.column_type) > 0 END AS sign,
     CASE WHEN s.nullable <> '' AND s.has_column THEN s.column_default <> '' END AS `default`,
     CASE WHEN s.types LIKE 'mediumint,%' AND s.has_column THEN
-         CASE s.data_type WHEN 'tinyint' THEN 127 WHEN 'smallint' THEN 32767
+         CASE s.data_type WHEN 'tinyint' THEN CASE WHEN LOCATE('unsigned', s.column_type) > 0 THEN 255 ELSE 127 END
+                          WHEN 'smallint' THEN CASE WHEN LOCATE('unsigned', s.column_type) > 0 THEN 65535 ELSE 32767 END
                           WHEN 'mediumint' THEN 8388607 WHEN 'int' THEN 8388607 WHEN 'bigint' THEN 8388607 END
          END AS largest,
     -- of a view no key is seen
@@ -193,18 +194,22 @@ SELECT
 --   ALTER TABLE ', :users, ' RENAME COLUMN old_name TO ', :tokens_remaining, '
 -- Is there a backup with the balances? The column comes back empty. Step 3 then gives everybody the full limit
 -- of the plan, also those who had spent most of it.
--- 1. add the column
-ALTER TABLE ', :users, ' ADD COLUMN ', :tokens_remaining, ' INT DEFAULT NULL AFTER role;
+-- 1. add the column', CASE WHEN kind.of_users = 'VIEW'
+                            THEN ': to the table that the view shows, and to the view' ELSE '' END, '
+ALTER TABLE ', :users, ' ADD COLUMN ', :tokens_remaining, ' INT DEFAULT NULL',
+CASE WHEN s.has_column = 0 AND (SELECT COUNT(*) FROM information_schema.columns c
+                                WHERE c.table_schema = DATABASE() AND c.table_name = :users
+                                  AND c.column_name = 'role') > 0 THEN ' AFTER role' ELSE '' END, ';
 -- 2. how many would be filled? had_spent_all are at 0, which may be honest use
 SELECT COUNT(*) AS would_be_filled, COALESCE(SUM(u.', :tokens_remaining, ' = 0), 0) AS had_spent_all
 FROM ', :users, ' u
-JOIN (SELECT ', :user_id, ' AS user_id, MAX(', :tokens_limit, ') AS tokens_limit
+JOIN (SELECT ', :user_id, ' AS user_id, MAX(', :tokens_limit, ' + 0) AS tokens_limit
       FROM ', :user_subscriptions, ' WHERE ', :is_active, ' = 1 GROUP BY ', :user_id, ') s
   ON s.user_id = u.', :id, '
 WHERE (u.', :tokens_remaining, ' IS NULL OR u.', :tokens_remaining, ' = 0) AND s.tokens_limit > 0;
 -- 3. give every active subscriber without a balance the limit of the plan (the highest, if there are several)
 UPDATE ', :users, ' u
-JOIN (SELECT ', :user_id, ' AS user_id, MAX(', :tokens_limit, ') AS tokens_limit
+JOIN (SELECT ', :user_id, ' AS user_id, MAX(', :tokens_limit, ' + 0) AS tokens_limit
       FROM ', :user_subscriptions, ' WHERE ', :is_active, ' = 1 GROUP BY ', :user_id, ') s
   ON s.user_id = u.', :id, '
 SET u.', :tokens_remaining, ' = s.tokens_limit

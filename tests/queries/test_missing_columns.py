@@ -230,6 +230,8 @@ def test_what_a_column_can_hold_is_told_as_far_as_the_code_needs_it(
     fresh.execute("ALTER TABLE users MODIFY tokens_remaining SMALLINT NULL")
     fresh.execute("ALTER TABLE user_subscriptions MODIFY tokens_limit BIGINT UNSIGNED")
     assert largest() == {balance: 32767, limit: 8388607}
+    fresh.execute("ALTER TABLE users MODIFY tokens_remaining SMALLINT UNSIGNED NULL")
+    assert largest() == {balance: 65535, limit: 8388607}
     fresh.execute("ALTER TABLE users MODIFY tokens_remaining VARCHAR(20) NULL")
     assert largest() == {limit: 8388607}
 
@@ -338,6 +340,23 @@ def test_the_repair_of_the_balance_column_is_the_documented_one_and_works(
         cursor.execute(verification)
         assert cursor.fetchall() == ((0,),)
     assert findings(fresh) == {}
+
+
+def test_the_repair_works_where_there_is_no_role_and_limits_are_text(
+    fresh: Bench,
+) -> None:
+    fresh.execute(
+        "ALTER TABLE users DROP COLUMN tokens_remaining, DROP COLUMN role",
+        "ALTER TABLE user_subscriptions MODIFY tokens_limit VARCHAR(20) NULL",
+        "INSERT INTO users (id, email) VALUES (1, 'a')",
+        "INSERT INTO user_subscriptions (user_id, tokens_limit, plan_type, is_active) VALUES"
+        " (1, '9000', 'basic', 1), (1, '10000', 'pro', 1)",
+    )
+    *changes, _ = [one for one in detail(fresh, "repair").split(";") if one.strip()]
+    fresh.execute(*changes)
+    with fresh.connection.cursor() as cursor:
+        cursor.execute("SELECT id, tokens_remaining FROM users")
+        assert cursor.fetchall() == ((1, 10000),)
 
 
 def detail(bench: Bench, name: str) -> str:
