@@ -48,7 +48,7 @@ def expression(printed: PrintedRule) -> str:
     """Return the expression of an alert that goes on while its query gives no data.
 
     A series that is gone because its query failed has not become good: Prometheus would take the alert for
-    resolved. So the last value of what alerts already counts while the status of the query is not `ok`.
+    resolved. So the last value of what fires already counts while the status of the query is not `ok`.
     """
     rule = printed.rule
     if rule.condition.finds_absence:
@@ -64,7 +64,7 @@ def expression(printed: PrintedRule) -> str:
             _found(printed, now),
             "or (",
             f"  ({_found(printed, before)})",
-            f'  and ignoring ({", ".join(ignored)}) ALERTS{{alertname="{rule.name}"}}',
+            f"  and ignoring ({', '.join(ignored)}) {_firing(rule)}",
             f"  unless on (target) {_status_ok(printed.query)}",
             ")",
         ]
@@ -82,6 +82,12 @@ def _not_of_series(rule: Rule) -> list[str]:
     return ["alertname", "alertstate", "severity", *rule.labels]
 
 
+def _firing(rule: Rule) -> str:
+    """Return Prometheus's own series of what fires, as loud as the rule: not of what only waits for that."""
+    labels = {"alertname": rule.name, "alertstate": "firing"}
+    return selector("ALERTS", {**labels, "severity": rule.severity.value}, ())
+
+
 def _found(printed: PrintedRule, series: str) -> str:
     """Return what finds, of series as they are or as they were."""
     rule = printed.rule
@@ -89,8 +95,7 @@ def _found(printed: PrintedRule, series: str) -> str:
     going_on = rule.condition.promql_of_going_on(series)
     if going_on:
         ignored = ", ".join(_not_of_series(rule))
-        fires = f'ALERTS{{alertname="{rule.name}",alertstate="firing"}}'
-        found = f"({found} or ({going_on} and ignoring ({ignored}) {fires}))"
+        found = f"({found} or ({going_on} and ignoring ({ignored}) {_firing(rule)}))"
     population = rule.population
     if population is None or population.above_share is None:
         return found
@@ -118,7 +123,7 @@ def _of_absence(printed: PrintedRule) -> str:
             f"sum without (query, status) ({is_ok})",
             f"unless on (target) {series}",
             "or (",
-            f'  max without ({ignored}) (ALERTS{{alertname="{rule.name}"}})',
+            f"  max without ({ignored}) ({_firing(rule)})",
             f"  unless on (target) {is_ok}",
             ")",
         ]
