@@ -75,15 +75,14 @@ def _change(one: PlacedChange) -> list[Any]:
         change.column,
         change.definition,
         change.is_temporary,
+        change.old_name,
     ]
 
 
 def _placed_change(given: Sequence[Any]) -> PlacedChange:
-    file, line, table, column, definition, is_temporary = given
-    return PlacedChange(
-        place=_placed(file, line),
-        change=SchemaChange(table, column, definition, is_temporary),
-    )
+    # What an older version has kept ends before the old name.
+    file, line, *change = given
+    return PlacedChange(_placed(file, line), SchemaChange(*change))
 
 
 def _statements(given: Mapping[str, Any]) -> list[ReadStatement]:

@@ -1,4 +1,4 @@
-"""What a statement adds to the schema: tables, columns with their types; for the repair of what is missing; pure."""
+"""What a statement adds to the schema, or gives another name; for the repair of what is missing; pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import Final
 
 from monitor.config.sql.lexer import Token, code_of, scan
+from monitor.contract.renames import renamed_part, renamed_tables
 from monitor.model.application import SchemaChange
 
 _CHANGES: Final = re.compile(
@@ -42,9 +43,11 @@ def is_schema_change(text: str) -> bool:
 
 
 def changes_of(text: str) -> Iterator[SchemaChange]:
-    """Yield what CREATE TABLE and ALTER TABLE add; nothing of any other statement."""
+    """Yield what CREATE TABLE and ALTER TABLE add, and what they and RENAME TABLE rename; of all else nothing."""
     code = code_of(scan(text))
     words = [token.word for token in code[:4]]
+    if words[:2] in (["RENAME", "TABLE"], ["RENAME", "TABLES"]):
+        yield from renamed_tables(_items(code[2:]))
     if "TABLE" not in words:
         return
     at = words.index("TABLE") + 1
@@ -64,13 +67,14 @@ def _added(
     table: str,
     items: Iterable[Sequence[Token]],
 ) -> Iterator[SchemaChange]:
-    """Yield the columns that the parts of an ALTER TABLE bring: new ones, and new names."""
+    """Yield what the parts of an ALTER TABLE bring: new columns, and new names."""
     for item in items:
-        verb = item[0].word
-        item = item[1 + _length_of(item[1:], _BEFORE_NAME) :]
-        # CHANGE old new type, RENAME COLUMN old TO new
-        skipped = {"ADD": 0, "CHANGE": 1, "RENAME": 2}.get(verb, len(item))
-        yield from _columns(table, [item[skipped:]])
+        rest = item[1 + _length_of(item[1:], _BEFORE_NAME) :]
+        words = [token.word for token in item[:2]]
+        if words[:1] == ["ADD"]:
+            yield from _columns(table, [rest])
+        else:
+            yield from renamed_part(table, words, rest)
 
 
 def _columns(

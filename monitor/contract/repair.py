@@ -41,14 +41,21 @@ def similar_names(
 
 
 def _changes_of(
-    missing: MissingName, application: ApplicationSql
+    missing: MissingName,
+    application: ApplicationSql,
 ) -> Iterator[PlacedChange]:
+    """Yield what adds it, and what gives it its name or another one, in order."""
+    wanted = _wanted(missing)
+    for one in application.changes:
+        names = {one.change.name, one.change.former_name}
+        if names & wanted:
+            yield one
+
+
+def _wanted(missing: MissingName) -> set[tuple[str, str]]:
     tables = " ".join(missing.tables).lower().split()
     column = missing.column.lower()
-    for one in application.changes:
-        is_of_table = one.change.table.lower() in tables
-        if is_of_table and one.change.column.lower() == column:
-            yield one
+    return {(table, column) for table in tables}
 
 
 def _by_migration(
@@ -57,10 +64,12 @@ def _by_migration(
 ) -> str:
     place = f"{added.place.file}:{added.place.line}"
     change = added.change
+    if change.name not in _wanted(missing):
+        return f"{place} renames it to {change.column or change.table}"
+    if change.old_name:
+        return f"{place} renames {change.old_name} to it: was it run?"
     if not missing.column:
         return f"{place} creates it: was it run?"
-    if not change.definition:
-        return f"{place} renames another column to it: was it run?"
     alter = (
         f"ALTER TABLE {change.table} ADD COLUMN {change.column} {change.definition};"
     )

@@ -67,13 +67,28 @@ class UnreadStatement:
 
 @dataclass(frozen=True, slots=True)
 class SchemaChange:
-    """A table, or a column of one, that a statement adds."""
+    """A table, or a column of one, that a statement adds, or gives its name."""
 
     table: str
     column: str = ""
     definition: str = ""
-    """The type of the column, and what follows it."""
+    """The type of a new column, and what follows it."""
     is_temporary: bool = False
+    old_name: str = ""
+    """What it was called before; of what is new nothing."""
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Return table and column in small letters, to be compared."""
+        return self.table.lower(), self.column.lower()
+
+    @property
+    def former_name(self) -> tuple[str, str]:
+        """Return what `name` was before, which is the same of what is new."""
+        if not self.old_name:
+            return self.name
+        old = self.old_name.lower()
+        return (self.table.lower(), old) if self.column else (old, "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ USES = st.builds(
         st.builds(ColumnUse, st.lists(TEXT, max_size=2).map(tuple), TEXT), max_size=3
     ).map(tuple),
 )
-CHANGES = st.builds(SchemaChange, TEXT, TEXT, TEXT, st.booleans())
+CHANGES = st.builds(SchemaChange, TEXT, TEXT, TEXT, st.booleans(), TEXT)
 APPLICATIONS = st.builds(
     ApplicationSql,
     st.lists(st.builds(ReadStatement, PLACES, USES, st.booleans())).map(tuple),
@@ -62,3 +62,10 @@ def test_what_many_statements_name_alike_stands_there_once() -> None:
     document = to_document(application_sql([("a.js", code)], "app"))
     (group,) = document["statements"]
     assert len(group["places"]) == 50
+
+
+def test_what_was_kept_before_renames_were_known_is_read() -> None:
+    change = ["m/1.sql", 2, "users", "balance", "INT", False]
+    document = to_document(ApplicationSql()) | {"changes": [change]}
+    (found,) = from_document(document).changes
+    assert found.change == SchemaChange("users", "balance", "INT")

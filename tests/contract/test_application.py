@@ -171,14 +171,71 @@ def test_a_repair_whose_type_is_not_known_says_so(
 
 def test_what_a_change_of_the_schema_adds() -> None:
     text = """ALTER TABLE `db`.`t` ADD COLUMN a INT NOT NULL DEFAULT 0 AFTER b, DROP COLUMN c,
-        CHANGE d e VARCHAR(10), RENAME COLUMN g TO h, ADD INDEX i (a), ADD `x` decimal(3, 2) UNSIGNED"""
+        ADD INDEX i (a), ADD `x` decimal(3, 2) UNSIGNED"""
     assert [(one.table, one.column, one.definition) for one in changes_of(text)] == [
         ("t", "a", "INT NOT NULL DEFAULT 0"),
-        ("t", "e", "VARCHAR(10)"),
-        ("t", "h", ""),
         ("t", "x", "decimal(3,2) UNSIGNED"),
     ]
     assert list(changes_of("DROP TABLE t")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ALTER TABLE t CHANGE d e VARCHAR(10) AFTER f", [("t", "e", "d")]),
+        ("ALTER TABLE db.t CHANGE COLUMN IF EXISTS `d` `to` INT", [("t", "to", "d")]),
+        ("ALTER TABLE t CHANGE d D BIGINT", []),
+        ("ALTER TABLE t RENAME COLUMN g TO h", [("t", "h", "g")]),
+        ("ALTER TABLE t RENAME INDEX i TO j, RENAME KEY k TO l", []),
+        ("ALTER TABLE db.t RENAME TO db.u", [("u", "", "t")]),
+        ("ALTER TABLE t RENAME AS u, DROP x", [("u", "", "t")]),
+        ("ALTER TABLE t RENAME u", [("u", "", "t")]),
+        ("RENAME TABLE t TO u, `db`.`v` TO `db`.`w`;", [("u", "", "t"), ("w", "", "v")]),
+        ("RENAME TABLES IF EXISTS t WAIT 5 TO u", [("u", "", "t")]),
+        ("RENAME TABLE t", []),
+        ("RENAME USER a TO b", []),
+        ("ALTER TABLE t", []),
+        ("ALTER TABLE t CHANGE", []),
+        ("ALTER TABLE t CHANGE a", []),
+        ("RENAME TABLE TO", []),
+    ],
+)  # fmt: skip
+def test_what_only_gets_another_name_is_no_new_one(
+    text: str, expected: list[tuple[str, str, str]]
+) -> None:
+    found = list(changes_of(text))
+    assert [(one.table, one.column, one.old_name) for one in found] == expected
+    assert {one.definition for one in found} <= {""}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (MissingName(("bills",), "amount_cents"), "m/2_cents.sql:1 renames amount to it: was it run?"),
+        (MissingName(("bills",), "due_on"), "m/2_cents.sql:2 renames due to it: was it run?"),
+        (MissingName(("invoices",)), "m/3_name.sql:1 renames bills to it: was it run?"),
+        # Nothing is to be added where it went by another name.
+        (MissingName(("bills",), "amount"), "m/2_cents.sql:1 renames it to amount_cents"),
+        (MissingName(("bills",)), "m/3_name.sql:1 renames it to invoices"),
+    ],
+)  # fmt: skip
+def test_the_repair_of_what_was_renamed_adds_nothing(
+    name: MissingName, expected: str
+) -> None:
+    application = read(
+        m__1_start_sql="CREATE TABLE bills (id INT, amount INT, due DATE);",
+        m__2_cents_sql="ALTER TABLE bills CHANGE amount amount_cents BIGINT NOT NULL;\n"
+        "ALTER TABLE bills RENAME COLUMN due TO due_on;",
+        m__3_name_sql="RENAME TABLE bills TO invoices;",
+    )
+    assert repair_of(name, application, SCHEMA) == expected
+
+
+def test_a_statement_whose_end_is_not_known_stops_no_reading() -> None:
+    application = read(
+        a_js="q('ALTER TABLE ' + t); q('ALTER TABLE t'); q('SELECT a FROM users')"
+    )
+    assert missing(application) == ["column users.a: a.js:1"]
 
 
 def test_routines_are_left_out_and_lines_stay() -> None:
