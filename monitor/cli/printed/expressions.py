@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.model.detectors import judged_promql
-from monitor.model.populations import Population
+from monitor.model.populations import Population, is_judged_by_share
 from monitor.model.settings import Job, Metric, Query, Rule
 from monitor.model.wording import format_number
 
@@ -27,6 +27,8 @@ class PrintedRule:
     """Their names, where the rule is another one elsewhere; empty: all that have the series."""
     population_labels: tuple[str, ...] = ()
     """The labels of the metric that counts of how many its findings are a part."""
+    population_query: Query | None = None
+    """The query that gives that metric."""
 
 
 def selector(
@@ -58,17 +60,28 @@ def expression(printed: PrintedRule) -> str:
     # Of a function over a while there is only a subquery.
     range_ = HELD_FOR if now == series else f"{HELD_FOR}:1m"
     before = f"last_over_time({now}[{range_}])"
-    ignored = _not_of_series(rule)
-    return "\n".join(
-        [
-            _found(printed, now),
-            "or (",
-            f"  ({_found(printed, before)})",
-            f"  and ignoring ({', '.join(ignored)}) {_firing(rule)}",
-            f"  unless on (target) {_status_ok(printed.query)}",
-            ")",
-        ]
-    )
+    lines = [
+        _found(printed, now),
+        *_held(printed, _found(printed, before, is_past=True), printed.query),
+    ]
+    other = printed.population_query
+    is_share = is_judged_by_share(rule.population)
+    if is_share and other is not None and other.name != printed.query.name:
+        # Of what its share is may fail alone: the value is known, and counts.
+        lines += _held(printed, _found(printed, now, is_past=True), other)
+    return "\n".join(lines)
+
+
+def _held(printed: PrintedRule, found: str, query: Query) -> list[str]:
+    """Return that what fires goes on while a query gives no data, if what is known still says so."""
+    ignored = ", ".join(_not_of_series(printed.rule))
+    return [
+        "or (",
+        f"  ({found})",
+        f"  and ignoring ({ignored}) {_firing(printed.rule)}",
+        f"  unless on (target) {_status_ok(query)}",
+        ")",
+    ]
 
 
 def _series(printed: PrintedRule) -> str:
@@ -88,8 +101,8 @@ def _firing(rule: Rule) -> str:
     return selector("ALERTS", {**labels, "severity": rule.severity.value}, ())
 
 
-def _found(printed: PrintedRule, series: str) -> str:
-    """Return what finds, of series as they are or as they were."""
+def _found(printed: PrintedRule, series: str, *, is_past: bool = False) -> str:
+    """Return what finds, of series as they are or as they were; the population as it was if `is_past`."""
     rule = printed.rule
     found = rule.condition.promql(series)
     going_on = rule.condition.promql_of_going_on(series)
@@ -99,17 +112,28 @@ def _found(printed: PrintedRule, series: str) -> str:
     population = rule.population
     if population is None or population.above_share is None:
         return found
-    return f"{found} and {_share(printed, population, series)}"
+    counted = population.metric
+    if is_past:
+        counted = f"last_over_time({counted}[{HELD_FOR}])"
+    return f"{found} and {_share(printed, population, series, counted)}"
 
 
-def _share(printed: PrintedRule, population: Population, series: str) -> str:
-    """Return that a value is above its share of a population: of all its series that agree in their labels."""
-    own = set(printed.metric.label_names).difference(dict(printed.rule.where))
-    common = own.intersection(printed.population_labels)
-    labels = ", ".join(["target", *sorted(common)])
+def _share(
+    printed: PrintedRule, population: Population, series: str, counted: str
+) -> str:
+    """Return that a value is above its share of a population: of all its series that agree in their labels.
+
+    Those of the scrape, as `instance`, stay: two owners of a target count the same users, each for itself.
+    """
+    own = set(printed.metric.label_names)
+    common = own.difference(dict(printed.rule.where)).intersection(
+        printed.population_labels
+    )
+    apart = ", ".join(sorted(own - common))
+    added_up = ", ".join(sorted(set(printed.population_labels) - common))
     share = format_number(population.above_share or 0.0)
-    whole = f"{share} * sum by ({labels}) ({population.metric})"
-    return f"{series} > on ({labels}) group_left () ({whole})"
+    whole = f"{share} * sum without ({added_up}) ({counted})"
+    return f"{series} > ignoring ({apart}) group_left () ({whole})"
 
 
 def _of_absence(printed: PrintedRule) -> str:

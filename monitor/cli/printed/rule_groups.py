@@ -17,7 +17,7 @@ from monitor.cli.printed.expressions import (
 from monitor.cli.printed.texts import UNKNOWN, template
 from monitor.detection.burn_rate import POLICIES
 from monitor.model.detectors import SloDetector, learns
-from monitor.model.settings import Job, Metric, Rule, Scalar
+from monitor.model.settings import Job, Metric, Query, Rule, Scalar
 from monitor.timing.durations import format_duration
 
 _SHORT_WINDOWS = {"1h": "5m", "6h": "30m", "3d": "6h"}
@@ -44,22 +44,24 @@ class RuleGroup:
 
 def rule_groups(jobs: Sequence[Job]) -> list[RuleGroup]:
     """Return a group for each query that has rules."""
-    labels = _labels_of_metrics(jobs)
+    populations = _queries_of_metrics(jobs)
     uses = uses_by_query(jobs)
-    return [_group(name, of_query, labels) for name, of_query in uses.items()]
+    return [_group(name, of_query, populations) for name, of_query in uses.items()]
 
 
-def _labels_of_metrics(jobs: Iterable[Job]) -> dict[str, tuple[str, ...]]:
-    """Return the labels of every metric that some query exports."""
-    labels: dict[str, tuple[str, ...]] = {}
+def _queries_of_metrics(jobs: Iterable[Job]) -> dict[str, tuple[Metric, Query]]:
+    """Return every metric by its name, and the query that gives it."""
+    found: dict[str, tuple[Metric, Query]] = {}
     for job in jobs:
         for metric in job.query.metrics:
-            labels[metric.name] = metric.label_names
-    return labels
+            found[metric.name] = (metric, job.query)
+    return found
 
 
 def _group(
-    name: str, uses: Sequence[SharedRule], labels: Mapping[str, tuple[str, ...]]
+    name: str,
+    uses: Sequence[SharedRule],
+    populations: Mapping[str, tuple[Metric, Query]],
 ) -> RuleGroup:
     query = uses[0].query
     seconds = query.schedule.interval_seconds or 60.0
@@ -67,14 +69,14 @@ def _group(
     counts = Counter(use.rule.name for use in uses)
     for use in uses:
         targets = tuple(use.targets) if counts[use.rule.name] > 1 else ()
-        _add(use, targets, labels, group)
+        _add(use, targets, populations, group)
     return group
 
 
 def _add(
     use: SharedRule,
     targets: tuple[str, ...],
-    labels: Mapping[str, tuple[str, ...]],
+    populations: Mapping[str, tuple[Metric, Query]],
     group: RuleGroup,
 ) -> None:
     rule = use.rule
@@ -83,11 +85,13 @@ def _add(
     if why:
         group.left_out.append(LeftOut(rule.name, why))
         return
-    of_population: tuple[str, ...] = ()
-    if rule.population is not None:
-        of_population = labels.get(rule.population.metric, ())
+    counted: tuple[str, ...] = ()
+    counts: Query | None = None
+    if rule.population is not None and rule.population.metric in populations:
+        of_population, counts = populations[rule.population.metric]
+        counted = of_population.label_names
     for level in replace(rule, metric=metric.name).by_levels():
-        printed = PrintedRule(level, use.query, metric, targets, of_population)
+        printed = PrintedRule(level, use.query, metric, targets, counted, counts)
         group.rules.extend(_printed(printed))
 
 
