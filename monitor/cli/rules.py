@@ -37,7 +37,7 @@ def command(target: str | None, common: CommonOptions) -> int:
     config = common.load_config(ask_now, is_whole=True)
     chosen = {one.name for one in selected_targets(config, target)}
     jobs = tuple(job for job in config.all_jobs if job.target.name in chosen)
-    groups = rule_groups(jobs)
+    groups = rule_groups(jobs, config.all_jobs)
     echo(_HEAD + "".join(_text(group) for group in groups).rstrip("\n"))
     return OK
 

@@ -24,7 +24,7 @@ class PrintedRule:
     query: Query
     metric: Metric
     targets: tuple[str, ...] = ()
-    """Their names, where the rule is another one elsewhere; empty: all that have the series."""
+    """Their names, where others have the series and not this rule; empty: all that have the series."""
     population_labels: tuple[str, ...] = ()
     """The labels of the metric that counts of how many its findings are a part."""
     population_query: Query | None = None

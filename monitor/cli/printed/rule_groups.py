@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from monitor.cli.printed.expressions import (
@@ -42,11 +42,16 @@ class RuleGroup:
     left_out: list[LeftOut] = field(default_factory=list)
 
 
-def rule_groups(jobs: Sequence[Job]) -> list[RuleGroup]:
-    """Return a group for each query that has rules."""
+def rule_groups(jobs: Sequence[Job], everywhere: Sequence[Job]) -> list[RuleGroup]:
+    """Return a group for each query that has rules, of some of the jobs that there are everywhere."""
     populations = _queries_of_metrics(jobs)
-    uses = uses_by_query(jobs)
-    return [_group(name, of_query, populations) for name, of_query in uses.items()]
+    runs: dict[str, set[str]] = defaultdict(set)
+    for job in everywhere:
+        runs[job.query.name].add(job.target.name)
+    return [
+        _group(uses, runs[name], populations)
+        for name, uses in uses_by_query(jobs).items()
+    ]
 
 
 def _queries_of_metrics(jobs: Iterable[Job]) -> dict[str, tuple[Metric, Query]]:
@@ -59,16 +64,16 @@ def _queries_of_metrics(jobs: Iterable[Job]) -> dict[str, tuple[Metric, Query]]:
 
 
 def _group(
-    name: str,
     uses: Sequence[SharedRule],
+    runs_on: Collection[str],
     populations: Mapping[str, tuple[Metric, Query]],
 ) -> RuleGroup:
     query = uses[0].query
     seconds = query.schedule.interval_seconds or 60.0
-    group = RuleGroup(name, f"{max(15, min(60, round(seconds)))}s")
-    counts = Counter(use.rule.name for use in uses)
+    group = RuleGroup(query.name, f"{max(15, min(60, round(seconds)))}s")
     for use in uses:
-        targets = tuple(use.targets) if counts[use.rule.name] > 1 else ()
+        # Another target has the series too, and the rule not, or another one.
+        targets = tuple(use.targets) if len(use.targets) < len(runs_on) else ()
         _add(use, targets, populations, group)
     return group
 
