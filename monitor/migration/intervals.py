@@ -30,6 +30,11 @@ _SECONDS: Final = {
 }
 # APScheduler counts weekdays from Monday, also where it reads a crontab.
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WEEKDAYS_OF: Final = (
+    "its weekdays are counted from Monday by 5.0 and later, from Sunday up to 4.x: check;"
+    " now {schedule}, as of 5.0"
+)
+"""Of numbers, which do not say which version they were written for."""
 
 
 def read_interval(text: str) -> timedelta | None:
@@ -93,9 +98,7 @@ def cron_keys(
     fields = text.split()
     if from_monday and len(fields) == 5 and any(map(str.isdigit, fields[4])):
         fields[4] = re.sub(r"[0-9]+", _weekday, fields[4])
-        report.note(
-            origin, f"its weekdays were counted from Monday: now {' '.join(fields)}"
-        )
+        report.left(origin, _WEEKDAYS_OF.format(schedule=" ".join(fields)))
     expression = " ".join(fields)
     try:
         read_crontab(expression)

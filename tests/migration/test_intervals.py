@@ -96,6 +96,15 @@ def test_weekdays_that_were_counted_from_monday_get_their_names(
     )
 
 
+def test_weekdays_that_are_numbers_are_to_be_checked() -> None:
+    report = ImportReport()
+    cron_keys("0 6 * * 5", AT, report, from_monday=True)
+    assert lines(report)[0] == (
+        "c.yml:3: its weekdays are counted from Monday by 5.0 and later, from Sunday up to 4.x: check;"
+        " now 0 6 * * sat, as of 5.0"
+    )
+
+
 def test_every_five_minutes_is_an_interval() -> None:
     report = ImportReport()
     assert cron_keys("@every 5m", AT, report) == {"interval": "5m"}
