@@ -39,6 +39,7 @@ from monitor.migration.reading import (
     text_table_of,
     texts_of,
     unknown_keys,
+    whole_number_of,
 )
 from monitor.migration.report import ImportReport
 from monitor.migration.statements import plain
@@ -53,6 +54,8 @@ from monitor.timing.durations import format_duration
 
 KIND: Final = "query-exporter"
 _HOST: Final = "localhost"
+_PORTS: Final = range(1, 65_536)
+_POOL_SIZES: Final = range(10_000)
 _LEFT: Final = {
     "connect-sql": (
         "statements of one's own at each connect have no counterpart: time_zone of the target says the zone, the"
@@ -123,7 +126,7 @@ def _target(name: str, item: Item, gathered: _Databases) -> ImportedTarget | Non
         dsn.origin,
         report,
         password_variable=dsn.at("password").variable,
-        more=_pool_keys(item.at("connection-pool")),
+        more=_pool_keys(item.at("connection-pool"), report),
     )
 
 
@@ -135,10 +138,10 @@ def _source(dsn: Item, report: ImportReport) -> DataSource:
     read_ours(f"{text_of(dsn.at('dialect'), report)}://", _HOST)
     password = dsn.at("password")
     options = text_table_of(dsn.at("options"), report)
-    port = dsn.at("port").value
+    port = whole_number_of(dsn.at("port"), _PORTS, report)
     return DataSource(
         host=text_of(dsn.at("host"), report) or _HOST,
-        port=port if isinstance(port, int) else DEFAULT_PORT,
+        port=DEFAULT_PORT if port is None else port,
         socket=options.pop("unix_socket", ""),
         user=text_of(dsn.at("user"), report),
         # One in a variable stays there.
@@ -148,12 +151,11 @@ def _source(dsn: Item, report: ImportReport) -> DataSource:
     )
 
 
-def _pool_keys(pool: Item) -> dict[str, int]:
+def _pool_keys(pool: Item, report: ImportReport) -> dict[str, int]:
     """Return how many connections a pool has at most; nothing where it does not say so."""
     total = 0
     for key in ("size", "max-overflow", "max_overflow"):
-        number = pool.at(key).value
-        total += number if isinstance(number, int) else 0
+        total += whole_number_of(pool.at(key), _POOL_SIZES, report) or 0
     connections = connections_of(total)
     return {} if connections is None else {"max_connections": connections}
 

@@ -104,6 +104,25 @@ def test_a_source_of_query_exporter_in_a_variable_is_read_where_it_is_set() -> N
     assert lines == []
 
 
+PARTS = "{{ dialect: mysql, host: 127.0.0.1, user: u, database: d, port: {port} }}"
+
+
+def test_a_port_and_the_sizes_of_a_pool_may_be_texts() -> None:
+    dsn = PARTS.format(port="'3308'")
+    pool = "connection-pool: { size: '2', max-overflow: '1' }"
+    made, lines = imported(query_exporter(dsn=f"{dsn}\n    {pool}"))
+    keys = made.targets[0].keys
+    assert (keys["port"], keys["max_connections"], lines) == (3308, 3, [])
+
+
+@pytest.mark.parametrize("port", ["many", "0", "70000", "33.5"])
+def test_what_is_no_port_is_told(port: str) -> None:
+    _, lines = imported(query_exporter(dsn=PARTS.format(port=port)))
+    assert lines == [
+        f'c.yml:3: databases.one.dsn.port: "{port}" is no number from 1 to 65535, so it was left out'
+    ]
+
+
 def test_a_source_in_a_variable_that_is_not_set_has_its_place() -> None:
     made, lines = imported(query_exporter(dsn="!env DSN"))
     assert [target.name for target in made.targets] == ["one"]
