@@ -50,3 +50,42 @@ def test_a_rule_finds_nothing_on_a_target_that_does_not_have_it(
     wanted = fires("F F", target="main", severity="critical")
     rules = printed(folder, f"{OTHER}{text}", "false", *more)
     assert judged(folder, rules, series, {"QueueLong": wanted}) == ""
+
+
+def test_an_objective_is_of_what_its_rule_is_about(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    slo = """
+summary = "Who is served"
+interval = "1m"
+[metrics.served_ratio]
+help = "Who is served, of all"
+labels = ["plan"]
+value = "served"
+[rules.Unserved]
+metric = "served_ratio"
+where = { plan = "pro" }
+slo = { objective = 0.95, over = ["1h"] }
+severity = "critical"
+summary = "{plan} users of {target} are not served"
+"""
+    folder.query("served", slo, "SELECT 'pro' AS plan, 1 AS served")
+    off = "[targets.other.rules.Unserved]\nenabled = false\n"
+    rules = printed(folder, f"{OTHER}{off}")
+    series = {
+        f'served_ratio{{target="{target}",plan="{plan}"}}': "0.1 0.1"
+        for target in ("main", "other")
+        for plan in ("pro", "free")
+    }
+    wanted = fires("F F", target="main", plan="pro", severity="critical")
+    assert judged(folder, rules, series, {"Unserved": wanted}) == ""
+
+
+def test_two_objectives_of_a_metric_record_each_window_once(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    other = "[targets.other.rules.TokenSubscribersUnserved]\nslo = { objective = 0.9, over = ['1h'] }\n"
+    own = (
+        "[rules.TokenSubscribersUnserved]\nslo = { objective = 0.99, over = ['1h'] }\n"
+    )
+    text = printed(folder, f"{OTHER}{other}{own}", "true")
+    assert text.count("avg_over_time_1h\n") == 1
+    assert text.count("avg_over_time_1h{") == 2

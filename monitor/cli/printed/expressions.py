@@ -84,10 +84,11 @@ def _held(printed: PrintedRule, found: str, query: Query) -> list[str]:
     ]
 
 
-def _series(printed: PrintedRule) -> str:
+def _series(printed: PrintedRule, name: str = "") -> str:
+    """Return what a rule is about, of its metric or of what is recorded of that by another name."""
     rule = printed.rule
     where = dict(rule.where)
-    return selector(rule.metric, where, printed.targets, rule.pattern_matchers)
+    return selector(name or rule.metric, where, printed.targets, rule.pattern_matchers)
 
 
 def _not_of_series(rule: Rule) -> list[str]:
@@ -159,14 +160,18 @@ def _status_ok(query: Query) -> str:
 
 
 def burn_rate(
-    metric: str, objective: float, factor: float, long: str, short: str
+    printed: PrintedRule, objective: float, factor: float, long: str, short: str
 ) -> str:
-    """Return that an error budget is spent so many times too fast, over a long and a short window."""
+    """Return that an error budget is spent so many times too fast, over a long and a short window.
+
+    What is recorded is of all series of the metric, and keeps their labels: a rule takes its own of them.
+    """
+    metric = printed.metric.name
     allowed = f"{format_number(factor)} * (1 - {format_number(objective)})"
     return "\n".join(
         [
-            f"(1 - {recorded(metric, long)}) > {allowed}",
-            f"and (1 - {recorded(metric, short)}) > {allowed}",
+            f"(1 - {_series(printed, recorded(metric, long))}) > {allowed}",
+            f"and (1 - {_series(printed, recorded(metric, short))}) > {allowed}",
         ]
     )
 

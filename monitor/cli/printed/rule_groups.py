@@ -97,7 +97,9 @@ def _add(
         counted = of_population.label_names
     for level in replace(rule, metric=metric.name).by_levels():
         printed = PrintedRule(level, use.query, metric, targets, counted, counts)
-        group.rules.extend(_printed(printed))
+        # Several objectives of one metric record the same.
+        new = [one for one in _printed(printed) if one not in group.rules]
+        group.rules.extend(new)
 
 
 def _printed(printed: PrintedRule) -> Iterator[Mapping[str, object]]:
@@ -185,5 +187,5 @@ def _of_objective(
         }
     for policy in policies:
         short = _SHORT_WINDOWS[policy.window]
-        expr = burn_rate(metric, objective, policy.factor, policy.window, short)
+        expr = burn_rate(printed, objective, policy.factor, policy.window, short)
         yield _alerting(printed, expr, printed.rule.name)
