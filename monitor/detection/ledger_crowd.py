@@ -28,7 +28,9 @@ _GONE = Account(None, Terms(plan="gone"))
 _FEW_CALLS = 20
 """Of so few calls altogether a share says nothing."""
 _MIN_REST = 0.5
-"""Where the users with an empty balance made more than half of all calls, the others do not show how time goes."""
+"""What is left of others' calls shows too little where it is less: shares of who was seen lately are too high."""
+_QUIETEST = 0.05
+"""A weekend's night has so much of the calls of an average hour."""
 MIN_STOPPED = 8.0
 """So many calls of users with an empty balance would have been expected since."""
 STOPPED_SECONDS = 24 * 3600.0
@@ -160,11 +162,12 @@ def _share(user: LedgerUser) -> float:
 def _calls_since(user: LedgerUser, memory: LedgerMemory, rest: float) -> float:
     """Return how many calls all users would have made since this one's balance ran out, or any was filled up.
 
-    By what the others made: a quiet night is no fault. Where hardly anybody else is left, by the clock.
+    At least: by what the others made, since a quiet night is no fault; and by the clock, where hardly anybody else
+    is left, as in the quietest hour of a week.
     """
-    if rest > _MIN_REST:
-        since = max(user.calls_at_empty, memory.calls_at_left)
-        return (memory.calls - since) / rest
+    since = max(user.calls_at_empty, memory.calls_at_left)
+    of_others = (memory.calls - since) / max(rest, _MIN_REST)
     empty_at = max(user.empty_at or 0.0, memory.left_at)
-    per_second = memory.calls / max(1.0, memory.looked_at)
-    return per_second * (memory.looked_at - empty_at)
+    a_second = memory.calls / max(1.0, memory.looked_at)
+    in_quietest = _QUIETEST * a_second * (memory.looked_at - empty_at)
+    return max(of_others, in_quietest)

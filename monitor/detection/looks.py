@@ -79,6 +79,7 @@ def look_at(
     match detector:
         case BaselineDetector():
             baseline = _of_kind(Baseline, known) or Baseline()
+            baseline.find_rises_from(detector.least_rise)
             verdict = baseline.judge(
                 at,
                 look.value.value,

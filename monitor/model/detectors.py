@@ -57,6 +57,8 @@ class BaselineDetector:
 
     source: SeriesSource = field(default_factory=SeriesSource)
     direction: Direction = Direction.ANY
+    least_rise: float = field(default=0.0, repr=False)
+    """A rise by a smaller share of what is usual is nobody's incident. What is learned is the same with any."""
 
     @property
     def counts_missing(self) -> bool:

@@ -209,6 +209,25 @@ def test_who_uses_something_is_filled_up_also_where_the_balance_is_empty_at_each
         assert told_of(LedgerFact.STOPPED_CALLS, watcher.look()) == 0
 
 
+def test_a_quiet_night_on_which_balances_are_emptied_again_and_again_misses_no_calls() -> (
+    None
+):
+    system = System(seed=3, users=40, per_second=1)
+    watcher = Watcher(system)
+    for _ in range(60):
+        watcher.look()
+
+    def empty() -> None:
+        # Most of all calls were theirs: what the others make says little.
+        for number in range(1, 36):
+            system.people[number].balance = None if number % 2 else 0
+
+    system.per_second = 0.05
+    for _ in range(100):
+        system.at(watcher.interval - 0.01, empty)
+        assert told_of(LedgerFact.STOPPED_CALLS, watcher.look()) == 0
+
+
 @pytest.mark.parametrize("ends", ["subscriptions", "accounts"])
 def test_that_those_who_wait_for_a_balance_leave_is_no_proof_that_it_is_filled_up(
     ends: str,

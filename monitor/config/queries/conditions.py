@@ -144,9 +144,7 @@ def read_detector(
     rate = read_rate(kind, checked, section, problems)
     match kind:
         case "baseline":
-            usual = validate(BaselineSchema, section.at(kind), problems)
-            _check_per(usual, section.at(kind), metrics, problems)
-            return BaselineDetector(_source(usual), Direction(usual.direction))
+            return _baseline(section.at(kind), metrics, problems)
         case "change":
             return _change(section.at(kind), metrics, problems)
         case "new":
@@ -177,6 +175,19 @@ def _said_of(detector: Detector | None) -> str:
             return said_of_slo(detector)
         case _:
             return ""
+
+
+def _baseline(
+    section: Section, metrics: Iterable[str], problems: Problems
+) -> BaselineDetector:
+    checked = validate(BaselineSchema, section, problems)
+    _check_per(checked, section, metrics, problems)
+    if checked.least_rise < 0:
+        message = "is a share from 0 on, such as 3.0 for four times what is usual"
+        problems.add(section.origin("least_rise"), message)
+    return BaselineDetector(
+        _source(checked), Direction(checked.direction), checked.least_rise
+    )
 
 
 def _change(

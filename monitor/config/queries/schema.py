@@ -201,6 +201,8 @@ class SeriesSchema(Schema):
 class BaselineSchema(SeriesSchema):
     """`baseline = {}` of a rule."""
 
+    least_rise: float = 0.0
+
 
 class ChangeSchema(SeriesSchema):
     """`change = { by = 0.2, over = "1h" }` of a rule."""
