@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
+from monitor.config.toml.problems import Origin
 from monitor.migration.imported import ImportedMetric, ImportedQuery
 from monitor.migration.intervals import interval_keys, timeout_keys
+from monitor.migration.quantities import number_of
 from monitor.migration.query_tables import QueryNames, make_metric, make_query
 from monitor.migration.reading import (
     items_of,
@@ -39,6 +41,7 @@ _LEFT: Final = {
 _NO_COUNTER: Final = (
     "is a gauge here, as a counter's name ends in _total; rate() reads it as ever"
 )
+_NO_NUMBER: Final = '"{text}" is no number, so metric {metric} was left out'
 _NO_COLUMNS: Final = "its static_labels were left out: the statement is no SELECT, to which columns could be added"
 
 
@@ -50,6 +53,7 @@ class Collectors:
     report: ImportReport
     min_interval: str
     timeout: timedelta | None
+    timeout_origin: Origin
     names: QueryNames = field(default_factory=QueryNames)
     queries: list[ImportedQuery] = field(default_factory=list)
     queries_of: dict[str, list[str]] = field(default_factory=dict)
@@ -91,7 +95,9 @@ def _times(item: Item, collectors: Collectors) -> dict[str, str]:
     said = item.at("min_interval")
     text = text_of(said, report) or collectors.min_interval
     keys, interval = interval_keys(text, said.origin, report)
-    return keys | timeout_keys(collectors.timeout, interval, said.origin, report)
+    return keys | timeout_keys(
+        collectors.timeout, interval, collectors.timeout_origin, report
+    )
 
 
 def _groups(item: Item, report: ImportReport) -> list[_MetricGroup]:
@@ -144,6 +150,10 @@ def _metric(
     labels = texts_of(item.at("key_labels"), report)
     labels += constant
     keys = _value_keys(item, report)
+    if keys.get("constant", 0) is None:
+        said = item.at("static_value")
+        report.left(said.origin, _NO_NUMBER.format(text=said.text, metric=name))
+        return None
     kind = item.at("type")
     if text_of(kind, report).lower() == "counter":
         if name.endswith("_total"):
@@ -158,10 +168,10 @@ def _metric(
 
 
 def _value_keys(item: Item, report: ImportReport) -> dict[str, Any]:
-    """Return the keys that say where a metric's values are."""
+    """Return the keys that say where a metric's values are; a constant that is no number is None."""
     constant = item.at("static_value")
     if constant.is_there:
-        return {"constant": constant.value}
+        return {"constant": number_of(constant)}
     columns = texts_of(item.at("values"), report)
     label = text_of(item.at("value_label"), report)
     if label:

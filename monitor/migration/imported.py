@@ -55,6 +55,19 @@ class ImportedTarget:
     origin: Origin
     password: str | None = None
     """What belongs into the file that `password_file` names."""
+    schedules: Mapping[str, TomlTable] = field(default_factory=dict)
+    """When those of its queries run that run at other times elsewhere; of some that were left out since, too."""
+
+    @property
+    def own_schedules(self) -> dict[str, TomlTable]:
+        """Return the schedules of those queries that are still its own."""
+        names = [name for name in self.schedules if name in self.queries]
+        return {name: self.schedules[name] for name in names}
+
+    @property
+    def queries_key(self) -> str:
+        """Return the key of its list of queries: where `queries` is their tables the list is `only`."""
+        return "only" if self.own_schedules else "queries"
 
     @property
     def password_file(self) -> str:

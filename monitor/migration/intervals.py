@@ -7,12 +7,17 @@ from datetime import timedelta
 from typing import Final
 
 from monitor.config.toml.problems import Origin
+from monitor.migration.reading import text_of
 from monitor.migration.report import ImportReport
+from monitor.migration.yaml_tree import Item
 from monitor.timing.crontab import read_crontab
 from monitor.timing.durations import LONGEST, format_duration
 
 DEFAULT_INTERVAL: Final = timedelta(minutes=1)
 AT_EACH_SCRAPE: Final = 'it ran at each scrape, here each minute: interval = "1m"'
+_NO_TIMEOUT: Final = (
+    "is shorter than 0.1 s, so it was left out: a statement may run for 10 s"
+)
 _SHORTEST: Final = timedelta(milliseconds=100)
 _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h|d|w|y)")
 _DURATION: Final = re.compile(rf"(?:{_PART.pattern})+")
@@ -49,6 +54,15 @@ def read_interval(text: str) -> timedelta | None:
     return _timedelta_of(seconds)
 
 
+def duration_of(item: Item, report: ImportReport) -> timedelta | None:
+    """Return a duration; None where there is none, and of all else, which is told."""
+    text = text_of(item, report)
+    duration = read_interval(text)
+    if duration is None and text:
+        report.left(item.origin, f'"{text}" is no duration, so it was left out')
+    return duration
+
+
 def _timedelta_of(seconds: float) -> timedelta | None:
     """Return so many seconds; None where nobody can mean as many."""
     if seconds > LONGEST.total_seconds():
@@ -74,7 +88,10 @@ def timeout_keys(
     timeout: timedelta | None, interval: timedelta, origin: Origin, report: ImportReport
 ) -> dict[str, str]:
     """Return the key `timeout`, which must be shorter than the interval."""
-    if timeout is None or timeout <= timedelta(0):
+    if timeout is None:
+        return {}
+    if timeout < _SHORTEST:
+        report.left(origin, _NO_TIMEOUT)
         return {}
     if timeout >= interval:
         shorter = format_duration(interval * 0.8)

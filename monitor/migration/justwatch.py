@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from monitor.config.toml.problems import Origin
 from monitor.migration.imported import (
     Imported,
     ImportedMetric,
     ImportedQuery,
     ImportedTarget,
 )
-from monitor.migration.intervals import cron_keys, interval_keys, read_interval
+from monitor.migration.intervals import cron_keys, interval_keys
 from monitor.migration.query_tables import (
     QueryNames,
     make_metric,
@@ -32,6 +30,7 @@ from monitor.migration.reading import (
     unknown_keys,
 )
 from monitor.migration.report import ImportReport
+from monitor.migration.shared_schedules import ScheduleKeys, SharedSchedules
 from monitor.migration.statements import plain
 from monitor.migration.target_tables import NotOursError, make_target, read_ours
 from monitor.migration.yaml_tree import Item
@@ -73,7 +72,9 @@ class _Jobs:
     statements: Mapping[str, str]
     names: QueryNames = field(default_factory=QueryNames)
     queries: list[ImportedQuery] = field(default_factory=list)
-    targets: list[ImportedTarget] = field(default_factory=list)
+    targets: list[tuple[ImportedTarget, ScheduleKeys]] = field(default_factory=list)
+    """With the schedule of each one's job."""
+    schedules: SharedSchedules = field(default_factory=SharedSchedules)
 
 
 def substituted(text: str, environment: Mapping[str, str]) -> str:
@@ -94,7 +95,10 @@ def map_justwatch(root: Item, report: ImportReport) -> Imported:
     jobs = _Jobs(report, text_table_of(root.at("queries"), report))
     for job in items_of(root.at("jobs"), report):
         _map_job(job, jobs)
-    return put_together(KIND, jobs.targets, jobs.queries, report)
+    shared = jobs.schedules
+    queries = [shared.over_query(query, report) for query in jobs.queries]
+    targets = [shared.over_target(target, times) for target, times in jobs.targets]
+    return put_together(KIND, targets, queries, report)
 
 
 def _map_job(item: Item, jobs: _Jobs) -> None:
@@ -104,17 +108,24 @@ def _map_job(item: Item, jobs: _Jobs) -> None:
     note_keys(item, _NOT_NEEDED, report)
     job = text_of(item.at("name"), report)
     times = _times(item, report)
-    queries = []
+    queries: dict[str, Item] = {}
     for query in items_of(item.at("queries"), report):
         name = _map_query(query, times, jobs)
         if name:
-            queries.append(name)
+            queries.setdefault(name, query)
     connections = items_of(item.at("connections"), report)
     for number, connection in enumerate(connections, 1):
         name = job if len(connections) == 1 else f"{job}-{number}"
-        target = _target(name, job, connection, queries, report)
+        target = _target(name, job, connection, list(queries), report)
         if target is not None:
-            jobs.targets.append(target)
+            jobs.targets.append((target, times))
+            _note_uses(queries, times, jobs)
+
+
+def _note_uses(queries: Mapping[str, Item], times: ScheduleKeys, jobs: _Jobs) -> None:
+    """Note that a job has these queries; of one without a target nothing runs."""
+    for name, query in queries.items():
+        jobs.schedules.add(name, query.origin, times)
 
 
 def _times(item: Item, report: ImportReport) -> dict[str, str]:
@@ -152,7 +163,6 @@ def _map_query(item: Item, times: Mapping[str, str], jobs: _Jobs) -> str:
         return ""
     same = _same(metric, plain(sql), jobs.queries)
     if same is not None:
-        _keep_shorter(same, times, item.origin, jobs)
         return same.name
     name = jobs.names.new(theirs)
     query = make_query(name, plain(sql), keys, [metric], item.origin, report)
@@ -198,25 +208,3 @@ def _same(
         if (known.name, known.keys, query.sql) == (metric.name, metric.keys, sql):
             return query
     return None
-
-
-def _keep_shorter(
-    query: ImportedQuery, times: Mapping[str, str], origin: Origin, jobs: _Jobs
-) -> None:
-    """Let a query that several jobs have run as often as the most frequent of them."""
-    ours = _length(query.keys)
-    other = _length(times)
-    if ours == other:
-        return
-    report = jobs.report
-    report.note(
-        origin, f"query {query.name} is one for all jobs: the shorter interval holds"
-    )
-    if other < ours:
-        at = jobs.queries.index(query)
-        jobs.queries[at] = replace(query, keys={**query.keys, **times})
-
-
-def _length(keys: Mapping[str, Any]) -> timedelta:
-    interval = read_interval(str(keys.get("interval", "")))
-    return timedelta.max if interval is None else interval

@@ -18,12 +18,13 @@ from monitor.migration.intervals import (
     AT_EACH_SCRAPE,
     DEFAULT_INTERVAL,
     cron_keys,
+    duration_of,
     interval_keys,
-    read_interval,
     timeout_keys,
 )
 from monitor.migration.items import for_each_of, without_label
 from monitor.migration.parameter_sets import parameter_sets, with_parameters
+from monitor.migration.quantities import whole_number_of
 from monitor.migration.query_exporter_metrics import (
     FEWER_LABELS,
     by_labels,
@@ -39,7 +40,6 @@ from monitor.migration.reading import (
     text_table_of,
     texts_of,
     unknown_keys,
-    whole_number_of,
 )
 from monitor.migration.report import ImportReport
 from monitor.migration.statements import plain
@@ -50,7 +50,7 @@ from monitor.migration.target_tables import (
     read_ours,
 )
 from monitor.migration.yaml_tree import Item
-from monitor.timing.durations import format_duration
+from monitor.timing.durations import format_duration, parse_duration
 
 KIND: Final = "query-exporter"
 _HOST: Final = "localhost"
@@ -213,7 +213,7 @@ def _metrics(
 def _times(item: Item, report: ImportReport) -> dict[str, str]:
     """Return when a query runs, and how long it may."""
     timeout = item.at("timeout")
-    limit = read_interval(text_of(timeout, report))
+    limit = duration_of(timeout, report)
     schedule = item.at("schedule")
     interval = DEFAULT_INTERVAL
     keys: dict[str, str] = {}
@@ -232,13 +232,25 @@ def _times(item: Item, report: ImportReport) -> dict[str, str]:
 def _buckets(builtin: Item, report: ImportReport) -> dict[str, Any]:
     """Return `[web]` with the buckets of their own histogram of durations."""
     unknown_keys(builtin, ("query_latency",), report)
-    bounds = []
-    for bucket in items_of(builtin.at("query_latency").at("buckets"), report):
-        bound = read_interval(text_of(bucket, report))
-        if bound is not None:
-            bounds.append(format_duration(bound))
+    latency = builtin.at("query_latency")
+    unknown_keys(latency, ("buckets",), report)
+    bounds = set()
+    for bucket in items_of(latency.at("buckets"), report):
+        bounds.add(_bound(bucket, report))
+    bounds.discard("0s")
     if not bounds:
         return {}
     message = "is token_monitor_query_duration_seconds here, with these buckets"
     report.note(builtin.origin, message)
-    return {"duration_buckets": bounds}
+    return {"duration_buckets": sorted(bounds, key=parse_duration)}
+
+
+def _bound(item: Item, report: ImportReport) -> str:
+    """Return a bucket's bound as our files have it, to the millisecond; 0s where nothing is left of it."""
+    bound = duration_of(item, report)
+    if bound is None:
+        return "0s"
+    written = format_duration(bound)
+    if parse_duration(written) != bound:
+        report.left(item.origin, f"bounds are to the millisecond, so it is {written}")
+    return written

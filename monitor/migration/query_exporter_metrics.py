@@ -21,6 +21,12 @@ _GATHERED: Final[Mapping[str, str]] = {
 }
 """Types that gather over runs, and what to write instead."""
 _INCREMENT: Final = "was left out: it adds up what each run gives, here a counter is what the statement says"
+_BOOLEANS: Final[Mapping[str, bool]] = {
+    "": False,
+    **dict.fromkeys(("true", "yes", "on", "t", "y", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "f", "n", "0"), False),
+}
+"""What they read as one."""
 _NOT_NEEDED: Final = {
     "expiration": "not needed: series go when their row goes, or their query fails"
 }
@@ -46,7 +52,7 @@ def map_metric(
     if kind in _GATHERED:
         report.left(item.origin, f"was left out: {_GATHERED[kind]}")
         return None
-    if item.at("increment").value is True:
+    if _is_incremented(item.at("increment"), report):
         report.left(item.at("increment").origin, _INCREMENT)
         return None
     labels = texts_of(item.at("labels"), report)
@@ -56,6 +62,14 @@ def map_metric(
     description = text_of(item.at("description"), report)
     exported = _exported(name, kind)
     return make_metric(exported, description, labels, keys, item.origin, report)
+
+
+def _is_incremented(said: Item, report: ImportReport) -> bool:
+    """Return whether it adds up: a boolean may be a text, or 0 and 1, to them; what is none is told."""
+    text = text_of(said, report).lower()
+    if text not in _BOOLEANS:
+        report.left(said.origin, f'"{text}" is neither true nor false: false was taken')
+    return _BOOLEANS.get(text, False)
 
 
 def columns_of(name: str, item: Item, report: ImportReport) -> list[str]:

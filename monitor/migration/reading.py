@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 
 from monitor.config.toml.problems import Origin
@@ -38,20 +37,6 @@ def text_of(item: Item, report: ImportReport) -> str:
     else:
         _tell_other(item, "a text", report)
     return ""
-
-
-def whole_number_of(item: Item, wanted: range, report: ImportReport) -> int | None:
-    """Return a number within a range, in quotes too; None where there is none, and of all else, which is told."""
-    text = text_of(item, report).strip()
-    if not text:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}", text) and int(text) in wanted:
-        return int(text)
-    message = (
-        f'"{text}" is no number from {wanted[0]} to {wanted[-1]}, so it was left out'
-    )
-    report.left(item.origin, message)
-    return None
 
 
 def texts_of(item: Item, report: ImportReport) -> list[str]:

@@ -9,7 +9,8 @@ from typing import Final
 
 from monitor.migration.collectors import Collectors, map_collector
 from monitor.migration.imported import Imported, ImportedTarget
-from monitor.migration.intervals import read_interval
+from monitor.migration.intervals import duration_of
+from monitor.migration.quantities import whole_number_of
 from monitor.migration.query_tables import put_together
 from monitor.migration.reading import (
     items_of,
@@ -33,6 +34,10 @@ _HOST: Final = "127.0.0.1"
 _TARGET_ALONE: Final = "main"
 """Of a target without a name, whose series have no label of it."""
 _KEYS: Final = ("global", "target", "jobs", "collectors", "collector_files")
+_CONNECTIONS: Final = range(1_000_000)
+_NO_BOUND: Final = (
+    "was no bound; here a target has one, 2 unless max_connections says another"
+)
 _GLOBAL_KEYS: Final = ("scrape_timeout", "min_interval", "max_connections")
 _TARGET_KEYS: Final = ("name", "data_source_name", "collectors", "enable_ping")
 _JOB_KEYS: Final = ("job_name", "collectors", "static_configs", "enable_ping")
@@ -86,11 +91,13 @@ def _collectors(
     common = root.at("global")
     unknown_keys(common, (*_GLOBAL_KEYS, *_NOT_NEEDED), report)
     note_keys(common, _NOT_NEEDED, report)
+    timeout = common.at("scrape_timeout")
     collectors = Collectors(
         kind=KIND,
         report=report,
         min_interval=text_of(common.at("min_interval"), report) or "0s",
-        timeout=read_interval(text_of(common.at("scrape_timeout"), report)),
+        timeout=duration_of(timeout, report),
+        timeout_origin=timeout.origin,
     )
     for item in items_of(root.at("collectors"), report):
         map_collector(item, collectors)
@@ -103,15 +110,26 @@ def _collectors(
 def _targets(root: Item, collectors: Collectors) -> list[ImportedTarget]:
     """Return the target alone, or those of all jobs."""
     report = collectors.report
-    connections = root.at("global").at("max_connections")
-    most = connections_of(connections.value)
-    more = {} if most is None else {"max_connections": most}
+    more = _connections(root.at("global").at("max_connections"), report)
     found: list[ImportedTarget | None] = []
     if root.at("target").is_there:
         found.append(_target_alone(root.at("target"), more, collectors))
     for job in items_of(root.at("jobs"), report):
         found += _targets_of_job(job, more, collectors)
     return [target for target in found if target is not None]
+
+
+def _connections(item: Item, report: ImportReport) -> dict[str, int]:
+    """Return how many connections a target has at most; what is otherwise here is told."""
+    said = whole_number_of(item, _CONNECTIONS, report)
+    if said == 0:
+        report.note(item.origin, _NO_BOUND)
+    most = connections_of(said)
+    if most is None:
+        return {}
+    if most != said:
+        report.note(item.origin, f"is {most} here, which is the most")
+    return {"max_connections": most}
 
 
 def _target_alone(

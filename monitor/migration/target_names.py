@@ -14,14 +14,18 @@ def named_apart(
 ) -> list[ImportedTarget]:
     """Return the targets, each with its own name and its own file for the password.
 
-    One that is there already with the same keys gets the queries of both; any other has a new name, which is told.
+    One that is there already with the same keys, and runs none of its queries at other times, gets the queries of
+    both; any other has a new name, which is told.
     """
     found: dict[str, ImportedTarget] = {}
     for target in targets:
         known = found.get(target.name, target)
         if _is_same(known, target):
             queries = dict.fromkeys([*known.queries, *target.queries])
-            found[target.name] = replace(known, queries=list(queries))
+            schedules = {**known.schedules, **target.schedules}
+            found[target.name] = replace(
+                known, queries=list(queries), schedules=schedules
+            )
             continue
         name = _free(target.name, found)
         message = f'there is a target "{target.name}" already: this one, and its label target, is "{name}"'
@@ -31,7 +35,10 @@ def named_apart(
 
 
 def _is_same(one: ImportedTarget, other: ImportedTarget) -> bool:
-    return (one.keys, one.password) == (other.keys, other.password)
+    both = one.schedules.keys() & other.schedules.keys()
+    has_one_time = all(one.schedules[name] == other.schedules[name] for name in both)
+    is_one_place = (one.keys, one.password) == (other.keys, other.password)
+    return is_one_place and has_one_time
 
 
 def _with_own_files(targets: Iterable[ImportedTarget]) -> list[ImportedTarget]:

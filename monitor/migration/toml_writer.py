@@ -47,9 +47,13 @@ def statement_text(query: ImportedQuery) -> str:
 
 
 def _target_lines(target: ImportedTarget) -> Iterator[str]:
-    yield f"[targets.{_key(target.name)}]"
-    yield from _keys(target.keys)
-    yield from _keys({"queries": list(target.queries)})
+    table = f"targets.{_key(target.name)}"
+    yield f"[{table}]"
+    yield from _keys({**target.keys, target.queries_key: list(target.queries)})
+    for name, keys in target.own_schedules.items():
+        yield ""
+        yield f"[{table}.queries.{_key(name)}]"
+        yield from _keys(keys)
 
 
 def _keys(table: Mapping[str, Any]) -> Iterator[str]:

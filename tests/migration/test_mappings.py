@@ -154,6 +154,55 @@ def test_a_metric_that_cannot_be_is_left(metric: str, remark: str) -> None:
     assert not any("metrics.m" in line and ": note: " in line for line in lines)
 
 
+@pytest.mark.parametrize("said", ["'true'", "'Yes'", "1", "true"])
+def test_a_counter_that_adds_up_is_left_however_that_is_written(said: str) -> None:
+    metric = f"{{ type: counter, increment: {said} }}"
+    made, lines = imported(query_exporter(metric=metric))
+    assert made.queries == []
+    assert "metrics.m.increment: was left out: it adds up" in lines[0]
+
+
+def test_a_counter_that_says_that_it_adds_nothing_up_is_kept() -> None:
+    metric = "{ type: counter, increment: 'false' }"
+    made, lines = imported(query_exporter(metric=metric))
+    assert [metric.name for metric in made.queries[0].metrics] == ["m_total"]
+    assert lines == []
+
+
+@pytest.mark.parametrize(
+    ("timeout", "line"),
+    [
+        ("soon", '"soon" is no duration, so it was left out'),
+        (
+            "0",
+            "is shorter than 0.1 s, so it was left out: a statement may run for 10 s",
+        ),
+    ],
+)
+def test_a_timeout_that_cannot_be_is_told(timeout: str, line: str) -> None:
+    made, lines = imported(
+        query_exporter(query=f"sql: SELECT 1 AS m\n    timeout: {timeout}")
+    )
+    assert lines == [f"c.yml:12: queries.q.timeout: {line}"]
+    assert "timeout" not in made.queries[0].keys
+
+
+def test_buckets_that_cannot_be_and_other_keys_beside_them_are_told() -> None:
+    text = query_exporter() + (
+        "builtin_metrics:\n  query_latency:\n    enabled: false\n"
+        "    buckets: [1, '0.5', many, 0.0005, 0.0015]\n"
+    )
+    made, lines = imported(text)
+    assert made.web == {"duration_buckets": ["2ms", "500ms", "1s"]}
+    key = "builtin_metrics.query_latency"
+    assert [line for line in lines if "note" not in line] == [
+        f"c.yml:14: {key}.enabled: is not known to this import, so it was left out",
+        f'c.yml:15: {key}.buckets[2]: "many" is no duration, so it was left out',
+        f"c.yml:15: {key}.buckets[3]: bounds are to the millisecond, so it is 0s",
+        f"c.yml:15: {key}.buckets[4]: bounds are to the millisecond, so it is 2ms",
+    ]
+
+
 def test_files_that_a_configuration_includes_are_followed_with_their_own_lines() -> (
     None
 ):
@@ -320,6 +369,69 @@ def test_a_query_that_jobs_share_runs_as_often_as_the_most_frequent_wants() -> N
     assert len(notes(lines)) == 1
 
 
+def of_two_jobs(first: str, second: str) -> str:
+    """Return two jobs with one query, each with its schedule."""
+    one = justwatch("mysql://u@tcp(127.0.0.1)/d").replace("interval: 1m", first)
+    two = justwatch("mysql://u@tcp(127.0.0.2)/d").replace("interval: 1m", second)
+    return one + two.partition("\n")[2].replace("name: one", "name: two")
+
+
+NIGHTLY = "cron_schedule: '0 3 * * *'"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "schedules"),
+    [
+        (NIGHTLY, "interval: 5m", [{"cron": "0 3 * * *"}, {"interval": "5m"}]),
+        ("interval: 5m", NIGHTLY, [{"interval": "5m"}, {"cron": "0 3 * * *"}]),
+        (
+            NIGHTLY,
+            "cron_schedule: '0 4 * * *'",
+            [{"cron": "0 3 * * *"}, {"cron": "0 4 * * *"}],
+        ),
+    ],
+)
+def test_a_query_of_two_jobs_runs_by_the_crontab_of_each(
+    first: str, second: str, schedules: list[dict[str, str]]
+) -> None:
+    made, lines = imported(of_two_jobs(first, second))
+    (query,) = made.queries
+    assert query.keys.keys() & {"interval", "cron"} == set()
+    assert [target.own_schedules for target in made.targets] == [
+        {"q": schedule} for schedule in schedules
+    ]
+    told = [line for line in lines if "at other times" in line]
+    assert told == [
+        "c.yml:11: jobs[1].queries[0]: note: query q is one for all jobs, which run it at other times: each has its"
+        " own in [targets.NAME.queries.q]"
+    ]
+
+
+def test_a_crontab_that_all_jobs_of_a_query_have_is_in_its_file() -> None:
+    made, _ = imported(of_two_jobs(NIGHTLY, NIGHTLY))
+    (query,) = made.queries
+    assert query.keys["cron"] == "0 3 * * *"
+    assert [target.own_schedules for target in made.targets] == [{}, {}]
+
+
+def test_a_job_without_a_target_says_nothing_of_when_a_query_runs() -> None:
+    text = of_two_jobs(NIGHTLY, "interval: 5m").replace(
+        "mysql://u@tcp(127.0.0.1)", "postgres://u@h"
+    )
+    made, _ = imported(text)
+    (query,) = made.queries
+    assert (query.keys["interval"], query.keys.get("cron")) == ("5m", None)
+
+
+def test_one_connection_of_two_jobs_of_one_name_runs_a_query_at_both_times() -> None:
+    text = of_two_jobs(NIGHTLY, "interval: 5m")
+    made, _ = imported(text.replace("127.0.0.2", "127.0.0.1").replace("two", "one"))
+    assert [(target.name, target.own_schedules) for target in made.targets] == [
+        ("one", {"q": {"cron": "0 3 * * *"}}),
+        ("one-2", {"q": {"interval": "5m"}}),
+    ]
+
+
 def test_queries_of_two_jobs_that_differ_cannot_share_a_metric() -> None:
     first = justwatch("mysql://u@tcp(127.0.0.1)/d")
     second = justwatch("mysql://u@tcp(127.0.0.2)/d", query=" + 1").partition("\n")[2]
@@ -367,6 +479,75 @@ metrics:
     made, lines = imported(text)
     assert [target.queries for target in made.targets] == [["m"]]
     assert any("[targets.main]" in line for line in lines)
+
+
+def sql_exporter(top: str = "", value: str = "values: [n]") -> str:
+    metric = (
+        f"{{ metric_name: m, type: gauge, help: h, {value}, query: SELECT 1 AS n }}"
+    )
+    return f"""\
+global: {{ {top} }}
+target: {{ data_source_name: 'mysql://u@127.0.0.1/d', collectors: [a] }}
+collectors:
+  - collector_name: a
+    metrics: [{metric}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("top", "keys", "found"),
+    [
+        ("max_connections: '7'", {"max_connections": 7}, []),
+        ("max_connections: many", {}, ['"many" is no number from 0 to 999999, so']),
+        ("max_connections: 0", {}, ["note: was no bound; here a target has one, 2"]),
+        (
+            "max_connections: 500",
+            {"max_connections": 100},
+            ["note: is 100 here, which is the most"],
+        ),
+    ],
+)
+def test_how_many_connections_there_may_be_is_carried_over_or_told(
+    top: str, keys: dict[str, int], found: list[str]
+) -> None:
+    made, lines = imported(sql_exporter(top))
+    kept = {"max_connections"} & made.targets[0].keys.keys()
+    assert {key: made.targets[0].keys[key] for key in kept} == keys
+    told = [line for line in lines if "max_connections: " in line]
+    assert len(told) == len(found)
+    assert "".join(found) in "".join(told)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "line"),
+    [
+        ("soon", 'scrape_timeout: "soon" is no duration, so it was left out'),
+        ("0s", "scrape_timeout: is shorter than 0.1 s, so it was left out"),
+        ("2m", "scrape_timeout: note: is not shorter than the interval, so 48s"),
+    ],
+)
+def test_a_scrape_timeout_that_cannot_be_is_told_where_it_stands(
+    timeout: str, line: str
+) -> None:
+    _, lines = imported(sql_exporter(f"scrape_timeout: {timeout}"))
+    assert [one for one in lines if line in one], lines
+
+
+@pytest.mark.parametrize(
+    ("said", "number"), [("'1.5'", 1.5), ("'3'", 3), ("3", 3), (".5", 0.5)]
+)
+def test_a_constant_may_be_a_text(said: str, number: float) -> None:
+    made, lines = imported(sql_exporter(value=f"static_value: {said}"))
+    assert made.queries[0].metrics[0].keys["constant"] == number
+    assert not [line for line in lines if "static_value" in line]
+
+
+@pytest.mark.parametrize("said", ["many", "true", ".inf"])
+def test_a_constant_that_is_no_number_is_told_with_its_metric_gone(said: str) -> None:
+    made, lines = imported(sql_exporter(value=f"static_value: {said}"))
+    assert made.queries == []
+    (line,) = [line for line in lines if "static_value" in line]
+    assert line.endswith(f'"{said}" is no number, so metric m was left out')
 
 
 def test_a_collector_that_is_not_there_is_left() -> None:
