@@ -27,7 +27,10 @@ POINT_COLUMNS = ("target", "span", "at", "points")
 
 _INSERT_SERIES = insert_into("trend_series", SERIES_COLUMNS, or_replace=True)
 _INSERT_POINTS = insert_into("trend_points", POINT_COLUMNS, or_replace=True)
-_DELETE = "DELETE FROM trend_points WHERE target = ? AND span = ? AND at < ?"
+# A clock that was ahead wrote what is of the future: by age it would not go for as long as it was ahead.
+_DELETE = (
+    "DELETE FROM trend_points WHERE target = ? AND span = ? AND (at < ? OR at > ?)"
+)
 # What is of an hour that is over, and not added up yet.
 _LOOSE_HOURS = (
     "SELECT DISTINCT at / 3600 FROM trend_points minutes WHERE target = ? AND span = 60 AND at < ?"
@@ -41,7 +44,7 @@ _MINUTES_OF = (
 
 
 class TrendWriter:
-    """Write minutes, and once an hour add up what is over, and delete what is older than is kept."""
+    """Write minutes; once an hour add up what is over, and delete what is older than is kept, or of the future."""
 
     def __init__(self) -> None:
         self._hour = 0
@@ -78,9 +81,9 @@ def _add_up_hours(connection: sqlite3.Connection, now: datetime) -> None:
         for (hour,) in hours:
             _add_up(connection, target, hour * HOUR)
         minutes_before = now_seconds - int(MINUTES_KEPT.total_seconds())
-        connection.execute(_DELETE, (target, MINUTE, minutes_before))
+        connection.execute(_DELETE, (target, MINUTE, minutes_before, now_seconds))
         hours_before = now_seconds - int(HOURS_KEPT.total_seconds())
-        connection.execute(_DELETE, (target, HOUR, hours_before))
+        connection.execute(_DELETE, (target, HOUR, hours_before, now_seconds))
     # Of a target that is gone nothing is left one day.
     connection.execute(
         "DELETE FROM trend_series WHERE target NOT IN (SELECT target FROM trend_points)"

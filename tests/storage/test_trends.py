@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,6 +121,37 @@ def test_minutes_and_hours_have_an_end() -> None:
     assert [point.last for point in values_of(state, span=HOUR)] == [1, 2]
     write(state, int(HOURS_KEPT / ONE_MINUTE) + 120, {0: 4.0})
     assert [point.last for point in values_of(state, span=HOUR)] == [3]
+    state.close()
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_what_a_clock_that_was_ahead_wrote_goes_once_it_is_right(
+    tmp_path: Path, is_restarted: bool
+) -> None:
+    path = str(tmp_path / "state.sqlite")
+    state = State(path)
+    ahead = int(timedelta(days=3000) / ONE_MINUTE)
+    write(state, ahead, {0: 7.0})
+    write(state, ahead + 70, {0: 8.0})
+    assert len(values_of(state)) == 2
+    assert len(values_of(state, span=HOUR)) == 1
+    if is_restarted:
+        state.close()
+        state = State(path)
+    write(state, 2, {0: 1.0})
+    assert [point.last for point in values_of(state)] == [1]
+    assert values_of(state, span=HOUR) == []
+    state.close()
+
+
+def test_the_minute_that_goes_on_when_the_clock_is_set_right_is_not_kept_ahead() -> (
+    None
+):
+    state = State()
+    later = START + timedelta(days=3000)
+    row = TrendRow("main", int(later.timestamp()), {0: 7.0})
+    state.write_trends(TrendNews([row], {"main": {PRO: 0}}), START)
+    assert values_of(state) == []
     state.close()
 
 
