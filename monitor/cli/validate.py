@@ -12,6 +12,7 @@ from monitor.cli.asking import ask_now
 from monitor.cli.options import CommonOptions, rule_names, with_common_options
 from monitor.cli.output import echo, plain_line
 from monitor.cli.target_report import show_target
+from monitor.config.maintenance import warnings_of_ended
 from monitor.daemon.http_lists import kept_list
 from monitor.model.certificates import SOON
 from monitor.model.settings import Config
@@ -45,11 +46,12 @@ def command(connect: bool, common: CommonOptions) -> int:
     echo(_summary(config))
     for notice in config.notices:
         echo(f"note: {notice}")
-    for warning in config.warnings:
+    now = datetime.now(UTC)
+    for warning in (*config.warnings, *warnings_of_ended(config.maintenance, now)):
         echo(f"warning: {warning}")
     for text in _of_contract(config):
         echo(text)
-    _warn_of_end(web.certificate_ends_at, datetime.now(UTC))
+    _warn_of_end(web.certificate_ends_at, now)
     code = _check_files(config)
     if connect:
         code = max(code, _show_targets(config))

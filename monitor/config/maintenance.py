@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 from monitor.config.labels import EMPTY_LABEL
@@ -12,15 +14,19 @@ from monitor.config.queries.label_filters import (
 )
 from monitor.config.schema import MaintenanceSchema
 from monitor.config.toml.document import Section, tables
-from monitor.config.toml.problems import Problems
+from monitor.config.toml.problems import Problems, format_key
 from monitor.config.toml.validation import validate
 from monitor.model.own_alerts import NOT_SILENCED
 from monitor.model.silences import MaintenanceWindow, may_be_silenced
+from monitor.model.wording import utc_minute
 
 _NO_TIME: Final = 'says no time; give "at", or "until", or "from" and "until"'
 _NEVER_CLOSED: Final = (
     "is never closed; a rule that is never to be told is switched off:"
     " [rules.NAME] enabled = false"
+)
+_ENDED: Final = (
+    "is in the past ({ended}): the window never opens again; correct it, or take it out"
 )
 _NO_END: Final = 'needs "until": it would never end'
 
@@ -31,6 +37,17 @@ def read_maintenance(
     """Read `[maintenance]` of a configuration; what is wrong with one is noted."""
     found = tables(config, "maintenance", problems)
     return tuple(_window(name, section, problems) for name, section in found)
+
+
+def warnings_of_ended(
+    windows: Iterable[MaintenanceWindow], now: datetime
+) -> Iterator[str]:
+    """Yield a warning of each window that never opens again: notices go out all the same."""
+    for window in windows:
+        if window.until_at is not None and window.is_over(now):
+            key = format_key(("maintenance", window.name, "until"))
+            ended = utc_minute(window.until_at.astimezone(UTC))
+            yield f"{key}: {_ENDED.format(ended=ended)}"
 
 
 def _window(name: str, section: Section, problems: Problems) -> MaintenanceWindow:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from monitor.alerting.reach import why_nobody_is_notified
+from monitor.config.maintenance import warnings_of_ended
 from monitor.daemon.file_inspection import log_file_faults
 from monitor.model.settings import Config
 from monitor.storage import State
@@ -16,7 +17,7 @@ def log_notices(log: Log, config: Config, now: Callable[[], datetime]) -> None:
     """Log what a configuration means that was loaded, that nobody would be notified, how its files are."""
     for notice in config.notices:
         log.info("config.noticed", message=notice)
-    for warning in config.warnings:
+    for warning in (*config.warnings, *warnings_of_ended(config.maintenance, now())):
         log.warning("config.noticed", message=warning)
     if why := why_nobody_is_notified(config):
         log.warning("config.noticed", message=f"nobody is notified of any alert: {why}")

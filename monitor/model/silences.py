@@ -147,9 +147,13 @@ class MaintenanceWindow:
         """Return whether it is open at an instant."""
         if self.from_at is not None and now < self.from_at:
             return False
-        if self.until_at is not None and now >= self.until_at:
+        if self.is_over(now):
             return False
         return self.hours is None or self.hours.opened_at(now) is not None
+
+    def is_over(self, now: datetime) -> bool:
+        """Return whether it never opens again."""
+        return self.until_at is not None and now >= self.until_at
 
     def closes_at(self, now: datetime) -> datetime | None:
         """Return when one that is open closes; None where nobody can say."""
