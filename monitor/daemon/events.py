@@ -13,6 +13,7 @@ from monitor.collector.run_totals import RunTotals
 from monitor.daemon.cursor_news import cursor_news
 from monitor.daemon.delivery_events import DeliveryEvents
 from monitor.daemon.item_news import ItemNews, item_fields
+from monitor.daemon.missed_runs import MissedRuns
 from monitor.daemon.server_changes import ServerChanges
 from monitor.model.alerts import Change, Scope, Transition
 from monitor.model.deferral import Deferred
@@ -43,6 +44,7 @@ class Events(DeliveryEvents):
         self._servers = ServerChanges()
         self._items = ItemNews()
         self._totals = RunTotals()
+        self._missed = MissedRuns()
         # Kills come from the threads that kill.
         self._lock = threading.Lock()
 
@@ -81,6 +83,7 @@ class Events(DeliveryEvents):
         keys = {job.key for job in config.jobs}
         self._servers.keep(targets, keys)
         self._items.keep(keys)
+        self._missed.keep(keys)
         self._totals.keep(targets)
         self.keep_receivers({receiver.name for receiver in config.receivers})
         self._limited = {one for one in self._limited if one[1:] in keys}
@@ -92,10 +95,12 @@ class Events(DeliveryEvents):
             self._kills.keep(lambda subject: subject[0] in targets)
 
     def on_missed(self, job: Job, count: int) -> None:
-        """Count and log runs that were due and not made."""
+        """Count runs that were due and not made, and log them once an hour."""
         self._telemetry.missed(job, count)
         target, query = job.key
-        self._log.warning("run.missed", target=target, query=query, count=count)
+        missed = self._missed.count_to_write(job.key, count, self._clock.now())
+        if missed:
+            self._log.warning("run.missed", target=target, query=query, count=missed)
 
     def on_transitions(self, transitions: tuple[Transition, ...]) -> None:
         """Log alerts that changed."""
@@ -137,6 +142,7 @@ class Events(DeliveryEvents):
         self._telemetry.move(by)
         self._totals.move(by)
         self._items.move(by)
+        self._missed.move(by)
         self.move_deliveries(by)
         with self._lock:
             for repeats in (

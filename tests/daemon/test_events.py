@@ -499,3 +499,28 @@ def test_every_event_has_a_name_by_which_the_test_of_the_documents_finds_it() ->
             if isinstance(name.value, str) and not EVENT.fullmatch(name.value):
                 strange.append(f"{path.name}:{node.lineno}: {name.value}")
     assert strange == [], "thing.happened, in the past; see docs/logs.md"
+
+
+def test_missed_runs_of_a_query_are_written_at_once_and_then_once_an_hour_with_all_since(
+    book: Book,
+) -> None:
+    first, other = book.config.jobs[:2]
+
+    def miss(job: Job, count: int) -> list[tuple[object, object]]:
+        book.writer.on_missed(job, count)
+        return [(line["query"], line["count"]) for line in book.lines()]
+
+    assert miss(first, 2) == [(first.query.name, 2)]
+    for _ in range(59):
+        book.at += MINUTE
+        assert miss(first, 3) == []
+    # Another query has its own hour, and a clock that is set moves it.
+    assert miss(other, 1) == [(other.query.name, 1)]
+    book.at += 30 * MINUTE
+    book.writer.on_clock_moved(30 * MINUTE)
+    book.lines()
+    assert miss(first, 1) == []
+    book.at += MINUTE
+    assert miss(first, 1) == [(first.query.name, 59 * 3 + 2)]
+    missed = book.counters("missed")
+    assert sum(missed.values()) == 2 + 59 * 3 + 1 + 2
