@@ -191,33 +191,33 @@ SELECT
     CASE WHEN s.table_name = :users AND s.column_name = :tokens_remaining THEN CONCAT(
 '-- Before you run this
 -- Was the column renamed and not dropped? ', COALESCE(CONCAT('Look at ', s.similar, '. '), ''), 'Then rename it back and stop here:
---   ALTER TABLE ', :users, ' RENAME COLUMN old_name TO ', :tokens_remaining, '
+--   ALTER TABLE `', :users, '` RENAME COLUMN old_name TO `', :tokens_remaining, '`
 -- Is there a backup with the balances? The column comes back empty. Step 3 then gives everybody the full limit
 -- of the plan, also those who had spent most of it.
 -- 1. add the column', CASE WHEN kind.of_users = 'VIEW'
                             THEN ': to the table that the view shows, and to the view' ELSE '' END, '
-ALTER TABLE ', :users, ' ADD COLUMN ', :tokens_remaining, ' INT DEFAULT NULL',
+ALTER TABLE `', :users, '` ADD COLUMN `', :tokens_remaining, '` INT DEFAULT NULL',
 CASE WHEN s.has_column = 0 AND (SELECT COUNT(*) FROM information_schema.columns c
                                 WHERE c.table_schema = DATABASE() AND c.table_name = :users
                                   AND c.column_name = 'role') > 0 THEN ' AFTER role' ELSE '' END, ';
 -- 2. how many would be filled? had_spent_all are at 0, which may be honest use
-SELECT COUNT(*) AS would_be_filled, COALESCE(SUM(u.', :tokens_remaining, ' = 0), 0) AS had_spent_all
-FROM ', :users, ' u
-JOIN (SELECT ', :user_id, ' AS user_id, MAX(', :tokens_limit, ' + 0) AS tokens_limit
-      FROM ', :user_subscriptions, ' WHERE ', :is_active, ' = 1 GROUP BY ', :user_id, ') s
-  ON s.user_id = u.', :id, '
-WHERE (u.', :tokens_remaining, ' IS NULL OR u.', :tokens_remaining, ' = 0) AND s.tokens_limit > 0;
+SELECT COUNT(*) AS would_be_filled, COALESCE(SUM(u.`', :tokens_remaining, '` = 0), 0) AS had_spent_all
+FROM `', :users, '` u
+JOIN (SELECT `', :user_id, '` AS user_id, MAX(`', :tokens_limit, '` + 0) AS tokens_limit
+      FROM `', :user_subscriptions, '` WHERE `', :is_active, '` = 1 GROUP BY `', :user_id, '`) s
+  ON s.user_id = u.`', :id, '`
+WHERE (u.`', :tokens_remaining, '` IS NULL OR u.`', :tokens_remaining, '` = 0) AND s.tokens_limit > 0;
 -- 3. give every active subscriber without a balance the limit of the plan (the highest, if there are several)
-UPDATE ', :users, ' u
-JOIN (SELECT ', :user_id, ' AS user_id, MAX(', :tokens_limit, ' + 0) AS tokens_limit
-      FROM ', :user_subscriptions, ' WHERE ', :is_active, ' = 1 GROUP BY ', :user_id, ') s
-  ON s.user_id = u.', :id, '
-SET u.', :tokens_remaining, ' = s.tokens_limit
-WHERE (u.', :tokens_remaining, ' IS NULL OR u.', :tokens_remaining, ' = 0) AND s.tokens_limit > 0;
+UPDATE `', :users, '` u
+JOIN (SELECT `', :user_id, '` AS user_id, MAX(`', :tokens_limit, '` + 0) AS tokens_limit
+      FROM `', :user_subscriptions, '` WHERE `', :is_active, '` = 1 GROUP BY `', :user_id, '`) s
+  ON s.user_id = u.`', :id, '`
+SET u.`', :tokens_remaining, '` = s.tokens_limit
+WHERE (u.`', :tokens_remaining, '` IS NULL OR u.`', :tokens_remaining, '` = 0) AND s.tokens_limit > 0;
 -- 4. verify: this must give 0, and the monitor must resolve the alert
-SELECT COUNT(*) AS still_without_balance FROM ', :users, ' u
-JOIN ', :user_subscriptions, ' s ON s.', :user_id, ' = u.', :id, ' AND s.', :is_active, ' = 1
-WHERE (u.', :tokens_remaining, ' IS NULL OR u.', :tokens_remaining, ' = 0) AND s.', :tokens_limit, ' > 0;')
+SELECT COUNT(*) AS still_without_balance FROM `', :users, '` u
+JOIN `', :user_subscriptions, '` s ON s.`', :user_id, '` = u.`', :id, '` AND s.`', :is_active, '` = 1
+WHERE (u.`', :tokens_remaining, '` IS NULL OR u.`', :tokens_remaining, '` = 0) AND s.`', :tokens_limit, '` > 0;')
          WHEN s.column_name = '' THEN CONCAT('-- no SQL is documented for the table ', s.table_name,
              ': run the migration that makes it, or restore it from the backup, then: token-monitor check --schema')
          ELSE CONCAT('-- no SQL is documented for ', s.table_name, '.', s.column_name,

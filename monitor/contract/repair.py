@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from monitor.contract.schema import MissingName, SchemaTables
 from monitor.model.application import ApplicationSql, ColumnUse, PlacedChange
+from monitor.model.identifiers import quoted
 
 
 def repair_of(
@@ -23,7 +24,7 @@ def repair_of(
     types = schema.types_of(missing.column)
     if len(types) == len(missing.tables) == 1:
         table = missing.tables[0]
-        alter = f"ALTER TABLE {table} ADD COLUMN {missing.column} {types[0]};"
+        alter = _alter(table, missing.column, types[0])
         return (
             f"{alter} (the type that columns of this name have elsewhere; look it up)"
         )
@@ -53,9 +54,8 @@ def _changes_of(
 
 
 def _wanted(missing: MissingName) -> set[tuple[str, str]]:
-    tables = " ".join(missing.tables).lower().split()
     column = missing.column.lower()
-    return {(table, column) for table in tables}
+    return {(table.lower(), column) for table in missing.tables}
 
 
 def _by_migration(
@@ -70,7 +70,10 @@ def _by_migration(
         return f"{place} renames {change.old_name} to it: was it run?"
     if not missing.column:
         return f"{place} creates it: was it run?"
-    alter = (
-        f"ALTER TABLE {change.table} ADD COLUMN {change.column} {change.definition};"
-    )
+    alter = _alter(change.table, change.column, change.definition)
     return f"{place} adds it: was it run? {alter}"
+
+
+def _alter(table: str, column: str, definition: str) -> str:
+    # Whoever copies it has names that are words of SQL, or have a blank in them, too.
+    return f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(column)} {definition};"

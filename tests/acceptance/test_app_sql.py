@@ -89,7 +89,7 @@ def test_a_deploy_without_its_migration_is_refused_and_the_migration_named(
         " user_subscriptions s ON s.user_id = u.id…",
         f"    {place}:6: UPDATE users SET tokens_remaining = ? WHERE id = ?",
         f"    repair: {application}/migrations/0042_tokens.sql:2 adds it: was it run?"
-        " ALTER TABLE users ADD COLUMN tokens_remaining INT DEFAULT NULL;",
+        " ALTER TABLE `users` ADD COLUMN `tokens_remaining` INT DEFAULT NULL;",
     ]
 
 

@@ -125,7 +125,7 @@ def test_the_incident_is_seen_by_the_contract_alone_within_one_interval(
         assert "src/tokens.ts:3, src/tokens.ts:5" in texts["summary"]
         assert texts["repair"] == (
             "migrations/0042_tokens.sql:1 adds it: was it run?"
-            " ALTER TABLE users ADD COLUMN tokens_remaining INT DEFAULT NULL;"
+            " ALTER TABLE `users` ADD COLUMN `tokens_remaining` INT DEFAULT NULL;"
         )
         execute(MIGRATION)
         hook.wait_for("resolved", "TokenContractBroken")

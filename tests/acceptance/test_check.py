@@ -160,7 +160,7 @@ def test_a_missing_column_is_critical_with_its_repair_and_what_needs_it_is_block
     done = run_command("check", "--config", config)
     assert (done.returncode, done.stderr) == (CRITICAL, "")
     assert (
-        "        ALTER TABLE users ADD COLUMN tokens_remaining INT DEFAULT NULL AFTER role;\n"
+        "        ALTER TABLE `users` ADD COLUMN `tokens_remaining` INT DEFAULT NULL AFTER role;\n"
         in done.stdout
     )
     assert re.search(

@@ -215,7 +215,7 @@ def test_a_dropped_column_is_one_alert_within_seconds_and_its_numbers_are_gone_n
         == reported["fingerprint"]
     )
     assert (
-        "ALTER TABLE users ADD COLUMN tokens_remaining"
+        "ALTER TABLE `users` ADD COLUMN `tokens_remaining`"
         in alert["annotations"]["repair"]
     )
 

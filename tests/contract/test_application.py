@@ -146,9 +146,20 @@ def test_migrations_are_not_checked_but_searched_for_the_repair() -> None:
     name = MissingName(("users",), "tokens_remaining")
     assert repair_of(name, application, SCHEMA) == (
         "migrations/003_tokens.sql:2 adds it: was it run?"
-        " ALTER TABLE users ADD COLUMN tokens_remaining INT DEFAULT NULL;"
+        " ALTER TABLE `users` ADD COLUMN `tokens_remaining` INT DEFAULT NULL;"
     )
     assert similar_names(name, SCHEMA) == ("token_remaining",)
+
+
+def test_a_repair_that_is_copied_has_names_that_are_no_plain_words_too() -> None:
+    application = read(
+        migrations__1_sql="ALTER TABLE `my order` ADD COLUMN `key``s` INT NOT NULL;"
+    )
+    (added,) = application.changes
+    name = MissingName((added.change.table,), added.change.column)
+    assert repair_of(name, application, SCHEMA).endswith(
+        " ALTER TABLE `my order` ADD COLUMN `key``s` INT NOT NULL;"
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,7 +167,7 @@ def test_migrations_are_not_checked_but_searched_for_the_repair() -> None:
     [
         (
             MissingName(("posts",), "email"),
-            "ALTER TABLE posts ADD COLUMN email varchar(255);"
+            "ALTER TABLE `posts` ADD COLUMN `email` varchar(255);"
             " (the type that columns of this name have elsewhere; look it up)",
         ),
         (MissingName(("posts",), "body"), "nothing in the directory adds it: its type must be looked up"),

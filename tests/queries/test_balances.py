@@ -12,7 +12,16 @@ from monitor.model.results import EvidenceRow
 from tests.queries import oracle
 from tests.queries.conftest import Bench
 from tests.queries.strategies import EXAMPLES, contents
-from tests.queries.tokens import Data, Subscription, Usage, User, replace_rows
+from tests.queries.tokens import (
+    DOCUMENTED_NAMES,
+    SQL_WORDS,
+    Data,
+    Subscription,
+    Usage,
+    User,
+    create_tables,
+    replace_rows,
+)
 
 
 @EXAMPLES
@@ -214,6 +223,24 @@ def test_many_low_balances_are_shown_by_plan(tokens: Bench) -> None:
     } == {10}
 
 
+def test_the_repair_names_what_has_a_word_of_sql_for_its_name(
+    empty_schema: Bench,
+) -> None:
+    create_tables(empty_schema.connection, {**DOCUMENTED_NAMES, **SQL_WORDS})
+    empty_schema.execute(
+        "INSERT INTO `order` (`key`, email) VALUES (1, 'a')",
+        "INSERT INTO `group` (`select`, `range`, plan_type, `from`) VALUES (1, 900, 'pro', 1)",
+    )
+    rules = {rule.name: rule for rule in empty_schema.queries["uninitialized"].rules}
+    repair = rules["TokenBalancesUninitialized"].annotations["repair"]
+    for name, word in SQL_WORDS.items():
+        repair = repair.replace(f"{{{name}}}", word)
+    empty_schema.execute(*[part for part in repair.split(";") if part.strip()])
+    with empty_schema.connection.cursor() as cursor:
+        cursor.execute("SELECT `limit` FROM `order`")
+        assert cursor.fetchall() == ((900,),)
+
+
 def test_the_repair_counts_whom_it_would_fill_names_its_risks_first_and_works(
     tokens: Bench,
 ) -> None:
@@ -234,15 +261,7 @@ def test_the_repair_counts_whom_it_would_fill_names_its_risks_first_and_works(
         for word in ("Before you run", "spent everything", "SELECT COUNT", "\nUPDATE")
     ]
     assert places == sorted(places)
-    for name in (
-        "users",
-        "user_subscriptions",
-        "id",
-        "user_id",
-        "tokens_remaining",
-        "tokens_limit",
-        "is_active",
-    ):
+    for name in SQL_WORDS:
         repair = repair.replace(f"{{{name}}}", name)
     count, update, verify = [part for part in repair.split(";") if part.strip()]
     with tokens.connection.cursor() as cursor:

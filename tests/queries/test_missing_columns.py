@@ -17,7 +17,12 @@ from monitor.database import Session
 from monitor.model.errors import QueryError, Reason
 from monitor.model.settings import ColumnName
 from tests.queries.conftest import Bench
-from tests.queries.tokens import DOCUMENTED_NAMES, OTHER_NAMES, create_tables
+from tests.queries.tokens import (
+    DOCUMENTED_NAMES,
+    OTHER_NAMES,
+    SQL_WORDS,
+    create_tables,
+)
 
 EXPECTED = {
     ("users", "id"),
@@ -327,7 +332,7 @@ def test_the_repair_of_the_balance_column_is_the_documented_one_and_works(
     repair = dict(sample.details)["repair"]
 
     assert (
-        "ALTER TABLE users ADD COLUMN tokens_remaining INT DEFAULT NULL AFTER role;"
+        "ALTER TABLE `users` ADD COLUMN `tokens_remaining` INT DEFAULT NULL AFTER role;"
         in repair
     )
     *changes, verification = [
@@ -384,9 +389,9 @@ def test_the_repair_names_its_risks_first_and_counts_whom_it_would_fill_before_i
 _REPAIR_STEPS = (
     "renamed and not dropped",
     "backup",
-    "ALTER TABLE users ADD",
+    "ALTER TABLE `users` ADD",
     "SELECT COUNT",
-    "UPDATE users",
+    "UPDATE `users`",
 )
 
 
@@ -637,6 +642,30 @@ def test_other_names_of_tables_and_columns_are_found_and_named(
     assert (("column", "my_tokens_remaining"), ("table", "Members")) in labels
     assert len(labels) == len(EXPECTED)
     assert set(DOCUMENTED_NAMES) == set(OTHER_NAMES)
+
+
+def test_the_repair_works_where_names_are_words_of_sql(
+    empty_schema: Bench, tmp_path: Path
+) -> None:
+    names = {**DOCUMENTED_NAMES, **SQL_WORDS}
+    create_tables(empty_schema.connection, names)
+    empty_schema.execute(
+        "ALTER TABLE `order` DROP COLUMN `limit`",
+        "INSERT INTO `order` (`key`, email) VALUES (1, 'a')",
+        "INSERT INTO `group` (`select`, `range`, plan_type, `from`) VALUES (1, 900, 'pro', 1)",
+    )
+    query = empty_schema.load(tmp_path, names)["missing_columns"]
+    (found,) = [
+        one
+        for one in answer(query, empty_schema.session).success.samples
+        if one.metric == "finding" and one.value
+    ]
+    repair = dict(found.details)["repair"]
+    *changes, _ = [one for one in repair.split(";") if one.strip()]
+    empty_schema.execute(*changes)
+    with empty_schema.connection.cursor() as cursor:
+        cursor.execute("SELECT `limit` FROM `order`")
+        assert cursor.fetchall() == ((900,),)
 
 
 def test_a_broken_view_in_place_of_a_table_is_one_finding(fresh: Bench) -> None:

@@ -31,6 +31,17 @@ OTHER_NAMES: Mapping[str, str] = {name: f"my_{name}" for name in DOCUMENTED_NAME
     "users": "Members"
 }
 
+SQL_WORDS: Mapping[str, str] = {
+    "users": "order",
+    "user_subscriptions": "group",
+    "id": "key",
+    "user_id": "select",
+    "tokens_remaining": "limit",
+    "tokens_limit": "range",
+    "is_active": "from",
+}
+"""Names that a statement can have between backquotes only, of all that a repair names."""
+
 _TABLES = (
     """CREATE TABLE `{users}` (
         `{id}` INT AUTO_INCREMENT PRIMARY KEY,
