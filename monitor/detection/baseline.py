@@ -66,8 +66,7 @@ class Baseline:
     def __init__(
         self, settings: BaselineSettings = SHIPPED, memory: Memory | None = None
     ) -> None:
-        self._shipped = self._settings = settings
-        self._least_rise = 0.0
+        self._settings = settings
         self._memory = memory or Memory()
         self._judge = self._judge_at(self._memory.half_hour)
         self._is_hour_covered = False
@@ -85,14 +84,6 @@ class Baseline:
     def to_record(self) -> dict[str, object]:
         """Return all that is known, for JSON."""
         return record_of(self._memory)
-
-    def find_rises_from(self, least_rise: float) -> None:
-        """Find no rise by a smaller share of what is usual from now on."""
-        if least_rise == self._least_rise:
-            return
-        self._least_rise = least_rise
-        self._settings = self._shipped.with_least_rise(least_rise)
-        self._judge = self._judge_at(self._memory.half_hour)
 
     def accept(self, at_seconds: float) -> None:
         """Take the level of the alarm that is on for the new usual one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,6 @@ class BaselineSettings:
     """From here on a point stands for so much time that one alone may be an incident."""
     independent_seconds: float = 300.0
     """Points that are closer may have counted the same events: a run of them proves no more than one."""
-
-    def with_least_rise(self, share: float) -> BaselineSettings:
-        """Return settings that find no rise by a smaller share of what is usual."""
-        if share <= self.rise:
-            return self
-        return replace(self, rise=share, short_rise=max(share, self.short_rise))
 
     def above(self, record: float) -> float:
         """Return what is above a record by enough; above a negative one is nearer to 0."""

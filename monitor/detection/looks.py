@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import TypeAlias, TypeVar, assert_never
 
 from monitor.detection.baseline import Baseline, BaselineVerdict
@@ -79,7 +80,6 @@ def look_at(
     match detector:
         case BaselineDetector():
             baseline = _of_kind(Baseline, known) or Baseline()
-            baseline.find_rises_from(detector.least_rise)
             verdict = baseline.judge(
                 at,
                 look.value.value,
@@ -126,6 +126,8 @@ def _unusual(
 ) -> Sample | None:
     if not verdict.is_alarm or not detector.direction.allows(_SIGNS[verdict.direction]):
         return None
+    if verdict.direction == "high" and look.value.value < _told_from(detector, verdict):
+        return None
     texts = {
         "usual": _rounded(verdict.usual),
         "usual_low": _rounded(verdict.low),
@@ -133,6 +135,13 @@ def _unusual(
         "direction": "more" if verdict.direction == "high" else "less",
     }
     return _finding(rule, look, texts)
+
+
+def _told_from(detector: BaselineDetector, verdict: BaselineVerdict) -> float:
+    """Return from which value on a rise is told; a smaller one teaches nothing either, but is no finding."""
+    if verdict.usual is None or not detector.least_rise:
+        return -inf
+    return verdict.usual + detector.least_rise * abs(verdict.usual)
 
 
 def _changed(rule: Rule, memory: ChangeMemory, look: SeriesLook) -> Sample | None:

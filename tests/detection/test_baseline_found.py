@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from functools import partial
-from operator import mul
 
 import pytest
 
@@ -91,33 +89,6 @@ def test_three_times_as_much_is_found_each_time_it_comes_again(
     assert (
         max(at - start for at, start in zip(found, starts, strict=True)) < 15 * MINUTE
     )
-
-
-@pytest.mark.parametrize("curve", [smooth, counts], ids=lambda curve: curve.__name__)
-@pytest.mark.parametrize("step", [STEP, MINUTE])
-def test_a_rise_is_found_from_the_least_that_counts_on(
-    curve: Curve, step: float
-) -> None:
-    found = []
-    for times in (3, 6):
-        baseline = Baseline()
-        baseline.find_rises_from(3.5)
-        rise = partial(mul, times)
-        # Also by the hour: it lasts for two.
-        points = changed(
-            series(curve, step=step, days=22), rise, [NOON - 30 * MINUTE], 2 * HOUR
-        )
-        found.append(alarms(points, baseline))
-    assert found == [[], [NOON - 30 * MINUTE]]
-
-
-@pytest.mark.parametrize("curve", [smooth, counts], ids=lambda curve: curve.__name__)
-def test_falls_are_found_whatever_rise_is_the_least_that_counts(curve: Curve) -> None:
-    baseline = Baseline()
-    baseline.find_rises_from(3.5)
-    points = changed(series(curve, days=22), lambda value: 0.0, [NOON], HOUR)
-    (began,) = alarms(points, baseline)
-    assert began - NOON <= 15 * MINUTE
 
 
 def test_thirty_where_there_were_at_most_two_is_found_at_once() -> None:

@@ -325,3 +325,38 @@ def test_a_rule_that_judges_something_else_begins_anew(key: str) -> None:
     job = watch.job
     watch.job = replace(job, query=replace(job.query, rules=(other,)))
     assert watch.see(subscribers(free=100)) == ()
+
+
+@pytest.mark.parametrize("minutes", [5, 60], ids=["short", "long"])
+def test_a_rise_is_told_from_the_least_that_counts_on_and_smaller_ones_teach_nothing(
+    minutes: int,
+) -> None:
+    watch = Watch(job_with(BaselineDetector(least_rise=3.5)))
+    step = timedelta(minutes=minutes)
+    at = START
+
+    def see(value: float) -> Sequence[Sample]:
+        nonlocal at
+        watch.at = at
+        at += step
+        return watch.see(subscribers(pro=value))
+
+    assert [see(100 + number % 5) for number in range(21 * 1440 // minutes)][-1] == ()
+    for _ in range(120 // minutes + 1):
+        assert see(390) == ()
+    (found,) = see(500)
+    told = details_of(found)
+    assert (told["direction"], told["usual"]) == ("more", "102")
+    assert see(390) == see(101) == ()
+    # A fall is told whatever rise is the least that counts.
+    assert [bool(see(0)) for _ in range(4)][-1]
+
+
+def test_another_least_rise_keeps_what_was_learned() -> None:
+    watch = Watch(job_with(BaselineDetector()))
+    watch.for_hours(100, subscribers(pro=100))
+    (rule,) = watch.job.query.rules
+    other = replace(rule, detector=BaselineDetector(least_rise=3.5))
+    watch.job = replace(watch.job, query=replace(watch.job.query, rules=(other,)))
+    assert watch.see(subscribers(pro=390)) == ()
+    assert watch.see(subscribers(pro=900)) != ()
