@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from monitor.model.own_alerts import TARGET_DOWN
 from monitor.model.settings import Config
+from monitor.model.trends import HOUR, MINUTE
 from monitor.storage.history_filter import HistoryFilter
 from monitor.web.alert_page import (
     MAX_CHANGES,
@@ -33,13 +35,23 @@ from monitor.web.page import active_groups, page_context
 from monitor.web.page_template import PageTemplate
 from monitor.web.query_page import first_in_trouble, query_page_of
 from monitor.web.target_page import target_page_of
-from monitor.web.trend_plots import RANGES, PlotSource, range_named
+from monitor.web.trend_plots import RANGES, PlotSource, max_gap, range_named
+from monitor.web.uptime import (
+    MONTH,
+    Interval,
+    TargetPast,
+    down_times,
+    looked_at,
+    uptime_words,
+)
 from monitor.web.views import Scene, Views
 
 _MAX_CSV = 10_000
 """As many as are kept."""
 _MAX_INCIDENTS = 500
 """Of one target: more bars nobody tells apart."""
+_BY_MINUTES = timedelta(hours=25)
+"""Of so long it is known by the minute when a target was looked at; of what is older by the hour."""
 _ABOVE = "../"
 """From a page such as /queries/NAME to the first one: behind a proxy that may stand below a path."""
 
@@ -51,6 +63,7 @@ class DetailPages:
         self._views = views
         self._template = template
         self._days: KeptByTarget[DayLines] = KeptByTarget()
+        self._uptimes: KeptByTarget[str] = KeptByTarget()
 
     def query(self, request: Request, scene: Scene) -> Response:
         """Show a query; `?target=NAME` on that target, else on the one where it is worst."""
@@ -80,7 +93,9 @@ class DetailPages:
         own = [alert for alert in scene.snapshot.alerts if alert.scope.target == name]
         groups = active_groups(own, page_context(scene, self._config))
         strip = self._day_of(name, scene).strip(name, scene)
-        return self._page("target", target_page_of(view, scene, groups, strip))
+        uptime = self._uptime_of(name, scene)
+        page = target_page_of(view, scene, groups, strip, uptime)
+        return self._page("target", page)
 
     def alert(self, request: Request, scene: Scene) -> Response:
         """Show an alert as it is, or as it was when it last changed."""
@@ -132,6 +147,42 @@ class DetailPages:
         is_cut = len(transitions) == _MAX_INCIDENTS
         fired_from = transitions[-1].at if is_cut else since
         return DayLines(trends, scene.now, transitions, fired_from)
+
+    def _uptime_of(self, target: str, scene: Scene) -> str:
+        if TARGET_DOWN not in self._config.own_rule_names:
+            # The rule is disabled: of losses nothing is known.
+            return ""
+        fresh = self._uptimes.fresh(target, scene.now)
+        if fresh is not None:
+            return fresh
+        words = uptime_words(self._read_past(target, scene), scene.now)
+        return self._uptimes.keep(target, words, scene.now)
+
+    def _read_past(self, target: str, scene: Scene) -> TargetPast:
+        """Read when a target was looked at over the last month, and when it let nobody in."""
+        past, by_minutes = self._views.past, scene.now - _BY_MINUTES
+        began_at = scene.now - min(MONTH, self._config.state.retention)
+        wanted = HistoryFilter(TARGET_DOWN, target, since=began_at)
+        transitions = past.transitions(_MAX_INCIDENTS, wanted)
+        is_cut = len(transitions) == _MAX_INCIDENTS
+        down = down_times(target, transitions, scene.snapshot.alerts, scene.now)
+        return TargetPast(
+            looked=[*self._looked(target, scene, by_minutes, began_at)],
+            down=[*down],
+            known_from=transitions[-1].at if is_cut else began_at,
+        )
+
+    def _looked(
+        self, target: str, scene: Scene, by_minutes: datetime, began_at: datetime
+    ) -> Iterator[Interval]:
+        gaps = [max_gap(view, MINUTE) for view in scene.snapshot.views_of(target)]
+        holds = min(gaps, default=timedelta(0))
+        hours = self._views.past.trends(target, HOUR, began_at - timedelta(hours=1))
+        for one in looked_at(hours, holds):
+            if one.began_at < by_minutes:
+                yield one
+        minutes = self._views.past.trends(target, MINUTE, by_minutes)
+        yield from looked_at(minutes, holds)
 
     def _source(self, request: Request, target: str, scene: Scene) -> PlotSource:
         """Return what plots of a target are drawn from; `?range=week`: over the last week."""

@@ -49,6 +49,8 @@ class TargetPage:
     facts: tuple[Fact, ...]
     alerts: tuple[AlertGroup, ...]
     strip: DayStrip | None
+    uptime: str
+    """Which share of the time that is known it was answered; empty where nothing is known."""
     queries: tuple[QueryRow, ...]
     left_out: int
     contracts: tuple[SchemaContract, ...]
@@ -61,8 +63,12 @@ def target_page_of(
     scene: Scene,
     alerts: tuple[AlertGroup, ...],
     strip: DayStrip | None,
+    uptime: str,
 ) -> TargetPage:
-    """Describe a target; `alerts` are those that are active on it, as the page shows them, `strip` its last day."""
+    """Describe a target; `alerts` are those that are active on it, as the page shows them, `strip` its last day.
+
+    `uptime`: in words.
+    """
     row = target_row(view, scene.snapshot, scene.now)
     views = scene.snapshot.views_of(row.name)
     shown = scene.snapshot.shown_views_of(row.name)
@@ -77,6 +83,7 @@ def target_page_of(
         facts=tuple(_facts(view, scene)),
         alerts=alerts,
         strip=strip,
+        uptime=uptime,
         queries=tuple(rows[:MAX_TARGET_QUERIES]),
         left_out=max(0, len(rows) - MAX_TARGET_QUERIES),
         contracts=tuple(_contracts(scene.snapshot.schemas_of(row.name))),
