@@ -22,6 +22,11 @@ _COLUMN = Statement(
     " WHERE table_schema = DATABASE() AND table_name = %(table)s AND column_name = %(column)s",
     _NAMES,
 )
+_ANY_COLUMN = Statement(
+    "SELECT 1 FROM information_schema.columns"
+    " WHERE table_schema = DATABASE() AND table_name = %(table)s LIMIT 1",
+    _NAMES,
+)
 _KEYS = Statement(
     "SELECT s.non_unique, (SELECT COUNT(*) FROM information_schema.statistics o"
     " WHERE o.table_schema = DATABASE() AND o.table_name = %(table)s AND o.index_name = s.index_name)"
@@ -45,7 +50,8 @@ def why_unfit(query: Query, walk: Cursor, session: Session) -> str:
     values = {"table": walk.table, "column": walk.column}
     described = fetch(session, _COLUMN, values, _TIMEOUT, 1).rows
     if not described:
-        return f"there is no column {name}"
+        has_table = fetch(session, _ANY_COLUMN, values, _TIMEOUT, 1).rows
+        return f"there is no column {name}" if has_table else ""
     data_type, extra = str(described[0][0]), str(described[0][1])
     keys = fetch(session, _KEYS, values, _TIMEOUT, 1000).rows
     is_unique = (0, 1) in {(int(str(one)), int(str(size))) for one, size in keys}

@@ -21,6 +21,7 @@ _DAYS = 14
 _CALM_DAYS = 3
 """Of so few days nothing is known of that."""
 _BEYOND_USUAL = 1.5
+_MOST_USUAL_FALL = 0.9
 """So many times what it does by itself is more than that."""
 _BACK = 0.5
 """A change is over when less than this part of what makes one is left of it."""
@@ -85,9 +86,11 @@ def look_for_change(
         return memory
     if not lesson.teaches:
         return replace(memory, points=points, reference=None)
-    share = _share(was, value)
+    moves = memory.moves
+    # What rises by itself says nothing of how far it falls by itself.
+    if detector.direction.allows(value - was):
+        moves = _with_move(moves, at, _share(was, value))
     points[_bucket(detector, at)] = value
-    moves = _with_move(memory.moves, at, share)
     return replace(
         memory, points=_last(points), moves=moves, parts=parts, reference=None
     )
@@ -161,7 +164,11 @@ def _is_change(
     difference = value - was
     if not difference or not detector.direction.allows(difference):
         return False
-    share = max(detector.by, _usual_move(moves))
+    usual = _usual_move(moves)
+    if difference < 0:
+        # Nothing falls by more than all of it: that nearly all is gone is told whatever is usual.
+        usual = min(usual, _MOST_USUAL_FALL)
+    share = max(detector.by, usual)
     return abs(difference) >= max(share * abs(was), detector.at_least)
 
 

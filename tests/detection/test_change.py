@@ -108,6 +108,25 @@ def test_what_it_does_every_day_by_itself_is_no_change() -> None:
     assert "C" in picture([*day * 6, *steady(2), 128.0])
 
 
+FALL = ChangeDetector(by=0.03, over=timedelta(hours=1), direction=Direction.DOWN)
+
+
+def test_growth_by_leaps_hides_no_fall() -> None:
+    growth = [*steady(30, 500), *steady(24, 900), *steady(24, 1650)]
+    assert "C" not in picture([*growth, *steady(120, 1650)], FALL)
+    assert picture([*growth, *steady(120, 1650), 1600, 0], FALL).endswith("CC")
+
+
+@pytest.mark.parametrize("detector", [FALL, HOURLY], ids=["down", "any"])
+def test_that_nearly_all_is_gone_is_told_however_it_moves_by_itself(
+    detector: ChangeDetector,
+) -> None:
+    # A change that is taken for what there is, and another one back.
+    days = [*steady(30, 1000), *steady(30, 200), *steady(48, 1000)]
+    marks = picture([*days * 3, 90.0], detector)
+    assert marks.endswith(".C")
+
+
 def test_a_change_while_nobody_looked_is_found() -> None:
     memory = None
     for number in range(24):

@@ -636,3 +636,20 @@ def test_what_a_clock_that_was_ahead_left_ends_as_it_would_have(tokens: Bench) -
         found = looks.look(after=timedelta(minutes=5))
     assert looks.memory.looked_at > 20 * 60
     assert events(found) == {}
+
+
+def test_a_table_that_is_away_for_a_moment_is_no_column_that_is_missing(
+    tokens: Bench,
+) -> None:
+    looks = Looks(tokens)
+    looks.look(6)
+    # Whether the column can serve is asked again then.
+    looks.now += timedelta(minutes=61)
+    tokens.execute("RENAME TABLE token_usage_history TO away")
+    try:
+        with pytest.raises(QueryError, match="token_usage_history"):
+            looks.look()
+    finally:
+        tokens.execute("RENAME TABLE away TO token_usage_history")
+    looks.look()
+    assert looks.look().samples
