@@ -109,7 +109,7 @@ class UserStep:
     course: Course | None = None
     """What became of the worth of a user with use; None of one without."""
     is_cancelled: bool = False
-    """Whether what was owed is logged after all."""
+    """Whether what was owed is logged after all, or given back."""
     slow_seconds: float = 0.0
     """For how long at least a call was deducted and not logged."""
 
@@ -203,7 +203,9 @@ def _moved_on(
     lacked = user.worth - user.level
     if lacked == 0:
         return _at_level(before, user, look)
-    if lacked == look.owed == look.used:
+    # Logged after all, or given back: a call that failed late.
+    is_settled = look.used == lacked or (look.used == 0 and lacked > 0)
+    if lacked == look.owed and is_settled:
         slow_seconds = _proven_gap(before, user, look)
         return UserStep(_with_level(user), is_cancelled=True, slow_seconds=slow_seconds)
     if user.left_at is None:

@@ -136,6 +136,28 @@ def test_a_call_that_is_logged_later_than_settle_is_taken_back_and_waited_for() 
     assert all(watcher.look().events == () for _ in range(10))
 
 
+def test_what_was_taken_for_a_call_that_failed_late_and_is_given_back_is_taken_back() -> (
+    None
+):
+    system = System(seed=1, users=20, per_second=0.001)
+    watcher = Watcher(system)
+    _use(system)
+    for _ in range(6):
+        watcher.look()
+    person = system.people[4]
+    assert person.balance is not None
+    person.balance -= 700
+    told = [watcher.look() for _ in range(5)][-1]
+    assert [one.kind for one in told.events] == [DriftKind.UNLOGGED]
+    person.balance += 700
+    after = [watcher.look() for _ in range(8)][-1]
+    assert (after.events, after.cancelled) == ((), 1)
+    # Once: the same amount again is a credit, and no call.
+    person.balance += 700
+    again = [watcher.look() for _ in range(8)][-1]
+    assert again.cancelled == 1
+
+
 def test_refills_are_counted_also_where_balances_pass_zero_between_two_looks() -> None:
     system = System(seed=1, users=40, per_second=0.001)
     watcher = Watcher(system)
