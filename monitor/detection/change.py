@@ -21,8 +21,9 @@ _DAYS = 14
 _CALM_DAYS = 3
 """Of so few days nothing is known of that."""
 _BEYOND_USUAL = 1.5
-_MOST_USUAL_FALL = 0.9
 """So many times what it does by itself is more than that."""
+_MOST_USUAL_FALL = 0.9
+"""Nothing falls by more than all of it: that nearly all is gone is told whatever is usual."""
 _BACK = 0.5
 """A change is over when less than this part of what makes one is left of it."""
 _DAY_SECONDS = 86_400
@@ -166,7 +167,6 @@ def _is_change(
         return False
     usual = _usual_move(moves)
     if difference < 0:
-        # Nothing falls by more than all of it: that nearly all is gone is told whatever is usual.
         usual = min(usual, _MOST_USUAL_FALL)
     share = max(detector.by, usual)
     return abs(difference) >= max(share * abs(was), detector.at_least)

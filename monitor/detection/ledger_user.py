@@ -203,9 +203,10 @@ def _moved_on(
     lacked = user.worth - user.level
     if lacked == 0:
         return _at_level(before, user, look)
-    # Logged after all, or given back: a call that failed late.
-    is_settled = look.used == lacked or (look.used == 0 and lacked > 0)
-    if lacked == look.owed and is_settled:
+    is_logged_after_all = look.used == lacked
+    # A call that failed late: its tokens came back, and no row.
+    is_given_back = look.used == 0 and lacked > 0
+    if lacked == look.owed and (is_logged_after_all or is_given_back):
         slow_seconds = _proven_gap(before, user, look)
         return UserStep(_with_level(user), is_cancelled=True, slow_seconds=slow_seconds)
     if user.left_at is None:
