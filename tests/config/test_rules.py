@@ -129,3 +129,15 @@ def test_what_alerts_say_together_names_no_value_of_one(folder: Folder) -> None:
     assert problem.startswith(
         "q/low.toml:8: rules.Low.group_summary: unknown name {value}"
     )
+
+
+def test_a_least_rise_below_nothing_is_refused_where_it_stands(folder: Folder) -> None:
+    folder.query(
+        "usage",
+        'summary = "x"\n[metrics.token_events]\nhelp = "x"\nvalue = "events"\n'
+        '[rules.Unusual]\nmetric = "token_events"\nseverity = "warning"\nsummary = "s"\n'
+        "baseline = { least_rise = -0.5 }\n",
+    )
+    (problem,) = folder.problems(TARGET)
+    assert problem.startswith("q/usage.toml:9: rules.Unusual.baseline.least_rise: is")
+    assert "3.0 for four times what is usual" in problem

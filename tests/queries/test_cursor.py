@@ -637,6 +637,24 @@ def test_where_the_column_cannot_serve_the_windows_are_read_by_time(
     plan(one.query, history.session)
 
 
+@pytest.mark.parametrize("name", ["recent_usage", "usage_by_user"])
+def test_a_table_that_is_away_for_a_moment_is_no_column_that_is_missing(
+    history: Bench, name: str
+) -> None:
+    insert(history, "rewrite")
+    one = Reader(history.queries[name], history.session).run()
+    history.execute("RENAME TABLE token_usage_history TO token_usage_history_base")
+    try:
+        # Whether the column can serve is asked again by then.
+        with pytest.raises(QueryError, match="token_usage_history"):
+            one.run(RECOUNTED)
+    finally:
+        history.execute("RENAME TABLE token_usage_history_base TO token_usage_history")
+    one.run()
+    assert one.position is not None
+    assert one.position.windows is None
+
+
 def test_a_view_is_read_by_time(history: Bench) -> None:
     history.execute(
         "RENAME TABLE token_usage_history TO token_usage_history_base",
