@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -221,14 +221,9 @@ def test_who_uses_something_is_filled_up_also_where_the_balance_is_empty_at_each
     for _ in range(20):
         watcher.look()
 
-    def empty() -> None:
-        for number in range(1, 41):
-            # Not all alike, or it would be known what emptied them.
-            system.people[number].balance = None if number % 2 else 0
-
     for _ in range(20):
-        system.at(watcher.interval - 0.01, empty)
-        assert told_of(LedgerFact.STOPPED_CALLS, watcher.look()) == 0
+        memory = look_at_emptied(watcher, range(1, 41))
+        assert told_of(LedgerFact.STOPPED_CALLS, memory) == 0
 
 
 def test_a_quiet_night_on_which_balances_are_emptied_again_and_again_misses_no_calls() -> (
@@ -239,15 +234,11 @@ def test_a_quiet_night_on_which_balances_are_emptied_again_and_again_misses_no_c
     for _ in range(60):
         watcher.look()
 
-    def empty() -> None:
-        # Most of all calls were theirs: what the others make says little.
-        for number in range(1, 36):
-            system.people[number].balance = None if number % 2 else 0
-
     system.per_second = 0.05
     for _ in range(100):
-        system.at(watcher.interval - 0.01, empty)
-        assert told_of(LedgerFact.STOPPED_CALLS, watcher.look()) == 0
+        # Most of all calls were theirs: what the others make says little.
+        memory = look_at_emptied(watcher, range(1, 36))
+        assert told_of(LedgerFact.STOPPED_CALLS, memory) == 0
 
 
 @pytest.mark.parametrize("ends", ["subscriptions", "accounts"])
@@ -284,6 +275,18 @@ def test_that_those_who_wait_for_a_balance_leave_is_no_proof_that_it_is_filled_u
     system.use(50)
     memory = watcher.look()
     assert told_of(LedgerFact.STOPPED_CALLS, memory) == 0
+
+
+def look_at_emptied(watcher: Watcher, users: Iterable[int]) -> LedgerMemory:
+    """Look just after the balances of users were emptied."""
+
+    def empty() -> None:
+        for user in users:
+            # Not all alike, or it would be known what emptied them.
+            watcher.system.people[user].balance = None if user % 2 else 0
+
+    watcher.system.at(watcher.interval - 0.01, empty)
+    return watcher.look()
 
 
 def told_of(fact: LedgerFact, memory: LedgerMemory) -> float:
