@@ -245,7 +245,7 @@ def test_the_repair_is_the_migration_that_adds_it() -> None:
     answer = check(replace(CONTRACT, application=application), Server(WELL))
     (row,) = [row for row in answer.rows.rows if row[2] == 1]
     assert row[-1] == (
-        "migrations/7.sql:2 adds it: was it run? ALTER TABLE users ADD COLUMN balance INT NULL;"
+        "migrations/7.sql:2 adds it: was it run? ALTER TABLE `users` ADD COLUMN `balance` INT NULL;"
     )
     assert counts(answer)["unread"] == 1
 
