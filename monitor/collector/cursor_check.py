@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import statistics
 import time
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from monitor.collector.cursor_statements import CursorStatements
 from monitor.collector.fetching import fetch
 from monitor.database import Session
 from monitor.model.errors import QueryError, Reason
+from monitor.model.identifiers import quoted
 from monitor.model.settings import Query, Statement
 from monitor.model.walks import Cursor
 
@@ -38,6 +40,10 @@ _FEW = 10_000
 """So many rows are read at once, whatever their order."""
 _PROBES = 12
 _SLACK_SECONDS = 3600.0
+_NEWEST = 200
+_FEWEST_STEPS = 20
+_MAX_STEP = 100
+"""Servers that number in turns leave out some, as many as there are of them."""
 
 
 def why_unfit(query: Query, walk: Cursor, session: Session) -> str:
@@ -64,14 +70,30 @@ def why_unfit(query: Query, walk: Cursor, session: Session) -> str:
     for fault, is_there in faults.items():
         if is_there:
             return fault
-    if _is_ascending(query, walk, session):
-        return ""
-    return f"{name} does not ascend with the time of the rows"
+    if not _is_ascending(query, walk, session):
+        return f"{name} does not ascend with the time of the rows"
+    step = _usual_step(walk, session)
+    if step > _MAX_STEP:
+        return f"{name} leaves out about {step} numbers from row to row"
+    return ""
 
 
 def is_unknown_column(error: QueryError) -> bool:
     """Return whether a server does not know the column, while it knows the table."""
     return error.reason is Reason.SCHEMA_MISSING and error.code == 1054
+
+
+def _usual_step(walk: Cursor, session: Session) -> int:
+    """Return how far apart the numbers of the newest rows usually are; 1 where there are few.
+
+    Ids that are made of the time (Snowflake) ascend, and ranges of them have no row.
+    """
+    column, table = quoted(walk.column), quoted(walk.table)
+    sql = f"SELECT {column} FROM {table} ORDER BY {column} DESC LIMIT {_NEWEST}"
+    rows = fetch(session, Statement(sql), {}, _TIMEOUT, _NEWEST).rows
+    ids = [int(str(one)) for (one,) in rows]
+    steps = [later - earlier for later, earlier in itertools.pairwise(ids)]
+    return int(statistics.median(steps)) if len(steps) >= _FEWEST_STEPS else 1
 
 
 def _is_ascending(query: Query, walk: Cursor, session: Session) -> bool:

@@ -19,6 +19,7 @@ from monitor.detection.ledger import compare, times_of
 from monitor.detection.ledger_examples import examples_of
 from monitor.detection.ledger_facts import values_of
 from monitor.detection.ledger_rows import (
+    MAX_IDS,
     RECENT_IDS,
     Taken,
     begun,
@@ -44,8 +45,6 @@ from monitor.model.walks import Cursor, Ledger
 
 FIRST_IDS = 20_000
 """So many of the newest rows say at the beginning who is to be tracked."""
-MAX_IDS = 200_000
-"""Of more new rows none is read: what the users should have left is then found out anew."""
 _TABLE_CHANGED = 1412
 """ER_TABLE_DEF_CHANGED: a deploy copies a table, and its statement asks to begin the transaction again."""
 _CHECK_EVERY = timedelta(hours=1)
@@ -203,7 +202,8 @@ class _LedgerRun:
             return begun(rows, highest, seen_at, settings), 0.0
         before = before.brought_back(seen_at)
         at = max(before.looked_at, (seen_at - before.origin).total_seconds())
-        highest, since = statements.highest(), rows_since(before)
+        highest = statements.highest()
+        since = rows_since(before, highest, settings)
         if highest < before.highest or highest - since > MAX_IDS:
             rows, highest = self._newest(statements, RECENT_IDS, before.sample)
             return begun_anew(before, rows, highest, at, settings), at

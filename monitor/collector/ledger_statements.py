@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 from monitor.collector.cells import CellField, label_of, number_of, type_of
 from monitor.collector.fetching import MIN_TRY_SECONDS, fetch, only_row
 from monitor.database import Session
-from monitor.model.binary_keys import key_of, key_text
+from monitor.model.binary_keys import key_hash, key_of, key_text
 from monitor.model.errors import SampleError
 from monitor.model.identifiers import quoted
 from monitor.model.ledger import Account, Terms, Tokens, UsageRow, UserId
@@ -28,6 +28,7 @@ PIECE_IDS = 10_000
 """So many ids are read with one statement; no more rows than these can come of it."""
 
 _USAGE_COLUMNS: Final = ("usage_id", "user_id", "tokens")
+_USER_HASH: Final = "user_hash"
 _ACCOUNT_COLUMNS: Final = ("balance", "tokens_limit", "plan")
 _WHOLE_NUMBER: Final = re.compile("0|-?[1-9][0-9]*")
 """As a number is written: `007` is another user than `7`, and would not be found again as one."""
@@ -66,12 +67,13 @@ class LedgerStatements:
             values = {**self.query.parameters, **bounds}
             rows = self._fetch(statement, values, PIECE_IDS)
             self.shown = self.shown if self.shown.rows else rows
-            for number, user, tokens in _cells_of(rows, *_USAGE_COLUMNS):
-                yield UsageRow(
-                    int(tokens_of(number)), _user_of(user), tokens_of(tokens)
-                )
+            cells = _cells_of(rows, *_USAGE_COLUMNS)
+            hashes = _hashes_of(rows)
+            for (number, user, tokens), user_hash in zip(cells, hashes, strict=True):
+                id_, of_row = int(tokens_of(number)), tokens_of(tokens)
+                yield UsageRow(id_, _user_of(user), of_row, user_hash)
 
-    def accounts(self, users: Iterable[UserId]) -> Mapping[UserId, Account]:
+    def accounts(self, users: Collection[UserId]) -> Mapping[UserId, Account]:
         """Return balance and terms of these users; of one who is gone nothing."""
         asked = tuple(key_of(str(user)) for user in users)
         statement = self.query.accounts
@@ -79,10 +81,11 @@ class LedgerStatements:
             return {}
         values = {**self.query.parameters, Ledger.accounts: asked}
         rows = self._fetch(statement, values, self.query.max_rows)
+        known = _Asked(users)
         of_user: dict[UserId, list[_AccountCells]] = defaultdict(list)
         for user, *cells in _cells_of(rows, "user_id", *_ACCOUNT_COLUMNS):
             balance, limit, plan = cells
-            of_user[_user_of(user)].append((balance, limit, plan))
+            of_user[known.as_asked(_user_of(user))].append((balance, limit, plan))
         return {user: _account(some) for user, some in of_user.items()}
 
     def _fetch(
@@ -95,12 +98,37 @@ class LedgerStatements:
         return rows
 
 
+class _Asked:
+    """The users that were asked for, as the history writes them: a server may find `User-7` for `user-7`."""
+
+    def __init__(self, users: Collection[UserId]) -> None:
+        self._users = frozenset(users)
+        self._by_folded = {
+            user.casefold(): user for user in users if isinstance(user, str)
+        }
+
+    def as_asked(self, found: UserId) -> UserId:
+        """Return the user as it was asked for."""
+        if found in self._users or isinstance(found, int):
+            return found
+        return self._by_folded.get(found.casefold(), found)
+
+
 def _cells_of(rows: Rows, *names: str) -> Iterable[tuple[Cell, ...]]:
     """Return the cells of some columns, row by row; there are too many to make a field of each."""
     lacking = sorted(set(names) - set(rows.columns))
     if lacking:
         raise SampleError(f"a ledger needs a column {', '.join(lacking)}")
     return map(itemgetter(*map(rows.columns.index, names)), rows.rows)
+
+
+def _hashes_of(rows: Rows) -> Iterable[int]:
+    """Return the hash of each row's user; computed here where the statement does not give it."""
+    if _USER_HASH in rows.columns:
+        place = rows.columns.index(_USER_HASH)
+        return [int(tokens_of(cells[place])) for cells in rows.rows]
+    place = rows.columns.index("user_id")
+    return [key_hash(str(_user_of(cells[place]))) for cells in rows.rows]
 
 
 def _account(rows: Sequence[_AccountCells]) -> Account:

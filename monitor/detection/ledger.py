@@ -150,8 +150,7 @@ def _owed(events: Iterable[DriftEvent], at: float) -> dict[UserId, Tokens]:
     """Return what the last loss of each user is: its row may come after all."""
     owed: dict[UserId, Tokens] = {}
     for event in events:
-        is_recent = at - event.at < EVENTS_SECONDS
-        if is_recent and event.tokens < 0 and not event.is_of_crowd:
+        if at - event.at < EVENTS_SECONDS and event.is_loss_of_one:
             owed[event.user] = -event.tokens
     return owed
 

@@ -104,6 +104,10 @@ def _tracked_users(memory: LedgerMemory) -> int:
 
 def _unjudged_ratio(memory: LedgerMemory) -> float:
     """Return which share of the users who just used something could not be judged exactly."""
+    is_used = bool(memory.marks) and memory.marks[0].highest < memory.highest
+    if is_used and not memory.users:
+        # Those of whom the history tells are not among the users.
+        return 1.0
     active = unjudged = 0
     for user in memory.users.values():
         is_active = user.used_at > memory.looked_at - EVENTS_SECONDS

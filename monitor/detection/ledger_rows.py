@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from monitor.model.binary_keys import key_of
+from monitor.detection.ledger_late import late_that_count, seems_to_miss_rows
 from monitor.model.ledger import (
     ALL_USERS,
     UNKNOWN_TERMS,
@@ -22,6 +21,10 @@ from monitor.model.ledger import (
 
 RECENT_IDS = 2000
 """At a beginning so many ids below the highest are looked at again: a row among them may still come."""
+_FEWEST_MARKS = 24
+"""Those of ten minutes at the shipped interval, and of as many looks as it takes to see that a row is missing."""
+MAX_IDS = 200_000
+"""Of more new rows none is read: what the users should have left is then found out anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +35,19 @@ class Taken:
     amounts: Mapping[UserId, tuple[Tokens, ...]] = field(default_factory=dict)
 
 
-def user_hash(user: UserId) -> int:
-    """Return the stable hash by which users are chosen: the same as CRC32() of a server gives."""
-    key = key_of(str(user))
-    return zlib.crc32(key if isinstance(key, bytes) else key.encode())
-
-
-def rows_since(memory: LedgerMemory) -> int:
+def rows_since(memory: LedgerMemory, highest: int, settings: LedgerSettings) -> int:
     """Return above which id rows are to be read: also those that may have come late."""
-    return memory.marks[0].highest if memory.marks else memory.highest
+    usual = _usual_since(memory, settings)
+    earliest = memory.marks[0].highest if memory.marks else usual
+    can_be_read = highest - earliest <= MAX_IDS
+    if can_be_read and seems_to_miss_rows(memory, settings):
+        return earliest
+    return usual
+
+
+def _usual_since(memory: LedgerMemory, settings: LedgerSettings) -> int:
+    marks = _marks_of_last(settings.overlap_seconds, memory.marks, memory.looked_at)
+    return marks[0].highest if marks else memory.highest
 
 
 def begun(
@@ -79,17 +86,34 @@ def take_rows(
     """Count the rows that are new; `rows` are those above `rows_since`, `at` is seconds since the origin."""
     known = set(memory.counted)
     new = sorted((row for row in rows if row.id not in known), key=_id_of)
-    memory = _with_users(memory, [row.user for row in new], at, settings)
-    amounts: dict[UserId, tuple[Tokens, ...]] = {}
-    for row in new:
-        if row.user in memory.users:
-            amounts[row.user] = (*amounts.get(row.user, ()), row.tokens)
+    late_until = _usual_since(memory, settings)
+    prompt = [row for row in new if row.id > late_until]
+    memory = _with_users(memory, prompt, at, settings)
+    late = [row for row in new if row.id <= late_until]
+    used = _sums(_amounts_of(prompt, memory))
+    new = [*late_that_count(late, used, memory, settings), *prompt]
+    amounts = _amounts_of(new, memory)
     marks = _kept_marks((*memory.marks, LookMark(at, highest)), at, settings)
     known.update(row.id for row in new)
     counted = tuple(sorted(one for one in known if one > marks[0].highest))
     calls = memory.calls + sum(len(tokens) for tokens in amounts.values())
     taken = replace(memory, highest=highest, marks=marks, counted=counted, calls=calls)
     return Taken(taken, amounts)
+
+
+def _amounts_of(
+    rows: Iterable[UsageRow], memory: LedgerMemory
+) -> Mapping[UserId, tuple[Tokens, ...]]:
+    """Return the tokens of the rows of each tracked user, in their order."""
+    amounts: dict[UserId, tuple[Tokens, ...]] = {}
+    for row in rows:
+        if row.user in memory.users:
+            amounts[row.user] = (*amounts.get(row.user, ()), row.tokens)
+    return amounts
+
+
+def _sums(amounts: Mapping[UserId, tuple[Tokens, ...]]) -> Mapping[UserId, Tokens]:
+    return {user: sum(tokens) for user, tokens in amounts.items()}
 
 
 def _id_of(row: UsageRow) -> int:
@@ -105,7 +129,7 @@ def _from_here(
 ) -> LedgerMemory:
     rows = tuple(rows)
     lowest = max(0, highest - RECENT_IDS)
-    memory = _with_users(memory, [row.user for row in rows], at, settings)
+    memory = _with_users(memory, rows, at, settings)
     return replace(
         memory,
         highest=highest,
@@ -117,15 +141,25 @@ def _from_here(
 def _kept_marks(
     marks: Sequence[LookMark], at: float, settings: LedgerSettings
 ) -> tuple[LookMark, ...]:
-    """Return the marks from the newest one on below which nothing comes any more."""
-    oldest = at - settings.overlap_seconds
+    """Return the marks without those below which nothing comes any more."""
+    kept = _marks_of_last(settings.latest_seconds, marks, at)
+    # After a time without looks more are needed: what ended meanwhile is missed by the looks that follow.
+    fewest = marks[-_FEWEST_MARKS:]
+    return tuple(kept if len(kept) > len(fewest) else fewest)
+
+
+def _marks_of_last(
+    seconds: float, marks: Sequence[LookMark], at: float
+) -> Sequence[LookMark]:
+    """Return the marks from the newest one on that is so old: below it nothing comes that is not older."""
+    oldest = at - seconds
     settled = [place for place, mark in enumerate(marks) if mark.at <= oldest]
     first = settled[-1] if settled else 0
-    return tuple(marks[first:])
+    return marks[first:]
 
 
 def _with_users(
-    memory: LedgerMemory, seen: Iterable[UserId], at: float, settings: LedgerSettings
+    memory: LedgerMemory, seen: Iterable[UsageRow], at: float, settings: LedgerSettings
 ) -> LedgerMemory:
     """Return the memory with those who are tracked: with the smallest hashes of those who used something in a day.
 
@@ -133,18 +167,20 @@ def _with_users(
     """
     oldest = at - settings.day.total_seconds()
     users = {one.id: one for one in memory.users.values() if one.used_at > oldest}
-    for user in seen:
-        if user not in users:
-            users[user] = LedgerUser(user, at, at, calls_before=memory.calls)
+    for row in seen:
+        if row.user not in users:
+            users[row.user] = LedgerUser(
+                row.user, at, at, calls_before=memory.calls, hash=row.user_hash
+            )
     sample = memory.sample
     if len(users) > settings.users:
-        chosen = sorted(users, key=_order)[: settings.users]
-        users = {user: users[user] for user in chosen}
-        sample = user_hash(chosen[-1])
+        chosen = sorted(users.values(), key=_order)[: settings.users]
+        users = {user.id: user for user in chosen}
+        sample = chosen[-1].hash
     elif len(users) < 0.9 * settings.users:
         sample = min(ALL_USERS, 2 * sample + 1)
     return replace(memory, users=users, sample=sample)
 
 
-def _order(user: UserId) -> tuple[int, str]:
-    return user_hash(user), str(user)
+def _order(user: LedgerUser) -> tuple[int, str]:
+    return user.hash, str(user.id)

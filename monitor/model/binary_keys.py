@@ -7,6 +7,7 @@ that is text looks like: one that begins with 0x may be an address of a blockcha
 from __future__ import annotations
 
 import re
+import zlib
 from typing import Final
 
 _WRITTEN: Final = re.compile("x'((?:[0-9A-F]{2})*)'")
@@ -21,6 +22,12 @@ def key_of(text: str) -> str | bytes:
     """Return the bytes that `key_text` wrote, any other text as it is."""
     written = _WRITTEN.fullmatch(text)
     return bytes.fromhex(written[1]) if written else text
+
+
+def key_hash(text: str) -> int:
+    """Return what CRC32() of a server gives for a key, but for text of another charset and padded numbers."""
+    key = key_of(text)
+    return zlib.crc32(key if isinstance(key, bytes) else key.encode())
 
 
 def shown_key(text: str) -> str:

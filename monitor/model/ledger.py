@@ -15,6 +15,8 @@ UserId: TypeAlias = int | str
 
 ALL_USERS = 2**32 - 1
 """The largest hash that a user can have: up to it everybody is looked at."""
+_LATEST_SECONDS = 600.0
+"""A row has its number from when it is written on, and is seen when its transaction ends."""
 _MAX_AHEAD_SECONDS = 60.0
 """A look that is so much earlier than the last one is of another clock."""
 
@@ -96,6 +98,8 @@ class UsageRow:
     id: int
     user: UserId
     tokens: Tokens
+    user_hash: int
+    """By which users are chosen, as the server computes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,8 @@ class LedgerUser:
     """Of all users, when this one was first tracked."""
     calls_at_empty: int = 0
     """Of all users, when this one's balance ran out."""
+    hash: int = 0
+    """By which it is chosen."""
 
     @property
     def worth(self) -> Tokens:
@@ -173,6 +179,11 @@ class DriftEvent:
     def is_of_crowd(self) -> bool:
         """Return whether it stands for many users, and says nothing of this one alone."""
         return self.users > 1
+
+    @property
+    def is_loss_of_one(self) -> bool:
+        """Return whether a user has less than was logged."""
+        return self.tokens < 0 and not self.is_of_crowd
 
     @property
     def is_cleared_crowd(self) -> bool:
@@ -252,6 +263,7 @@ class LedgerMemory:
     highest: int = 0
     """Up to which id rows were read."""
     marks: tuple[LookMark, ...] = ()
+    """As far back as a row may come late at most."""
     counted: tuple[int, ...] = ()
     """The ids above the oldest mark that were counted, ascending: what is among them later came late."""
     sample: int = ALL_USERS
@@ -312,8 +324,13 @@ class LedgerSettings:
 
     @property
     def overlap_seconds(self) -> float:
-        """Return for how long a row may come late."""
+        """Return for how long a row usually may come late: so much is read again at each look."""
         return 2 * self.settle_seconds
+
+    @property
+    def latest_seconds(self) -> float:
+        """Return for how long a row may come late at most: so much is read again where one seems to be missing."""
+        return max(_LATEST_SECONDS, self.overlap_seconds)
 
 
 @dataclass(frozen=True, slots=True)

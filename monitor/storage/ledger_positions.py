@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from monitor.model.binary_keys import key_hash
 from monitor.model.ledger import (
     DriftEvent,
     DriftKind,
@@ -141,13 +142,20 @@ def _user_to_record(user: LedgerUser, terms: int) -> list[Any]:
         *(user.moved, [[one.at, one.worth, one.total] for one in user.past]),
         *(user.empty_at, user.calls, user.calls_before, user.calls_at_empty),
         user.level_from,
+        *_hash_unless_usual(user),
     ]
+
+
+def _hash_unless_usual(user: LedgerUser) -> list[int]:
+    """Return the hash where it cannot be computed from the id: hashes do not pack well."""
+    return [] if user.hash == key_hash(str(user.id)) else [user.hash]
 
 
 def _record_to_user(record: list[Any], terms: list[Terms]) -> LedgerUser:
     user, tracked_at, used_at, place, balance, total, *rest = record
     level, low, high, steady_at, landed, left_at, *others = rest
-    moved, past, empty_at, calls, calls_before, calls_at_empty, level_from = others
+    moved, past, empty_at, calls, calls_before, calls_at_empty, *last = others
+    level_from, *hashes = last
     return LedgerUser(
         user,
         tracked_at,
@@ -170,6 +178,7 @@ def _record_to_user(record: list[Any], terms: list[Terms]) -> LedgerUser:
         calls_before=calls_before,
         calls_at_empty=calls_at_empty,
         level_from=level_from,
+        hash=hashes[0] if hashes else key_hash(str(user)),
     )
 
 

@@ -23,6 +23,7 @@ from monitor.detection.ledger_kinds import (
     refills_in,
 )
 from monitor.detection.ledger_told import counts_by_kind, ongoing_drifts
+from monitor.model.binary_keys import key_hash
 from monitor.model.ledger import (
     DriftEvent,
     DriftKind,
@@ -309,6 +310,36 @@ def test_what_is_healthy_is_never_told(gap: str, costs: tuple[int | None, ...]) 
         memory = watcher.look()
         assert counts_by_kind(memory) == {}
         assert stopped_calls(memory) == storm_users(memory) == 0
+
+
+@pytest.mark.parametrize("per_second", [0.5, 8])
+def test_transactions_that_are_open_for_minutes_are_no_loss(per_second: float) -> None:
+    def minutes(choose: random.Random) -> float:
+        return choose.uniform(0, 540) if choose.random() < 0.05 else 0.0
+
+    system = System(seed=12, users=300, per_second=per_second, open=minutes)
+    watcher = Watcher(system)
+    for _ in range(120):
+        something_healthy(system, watcher)
+        assert counts_by_kind(watcher.look()) == {}
+
+
+def test_a_row_whose_transaction_is_open_for_minutes_after_the_deduction_is_taken_back() -> (
+    None
+):
+    system = System(seed=1, users=20, per_second=0.001)
+    watcher = Watcher(system)
+    _use(system)
+    for _ in range(6):
+        watcher.look()
+    system.late = lambda _choose: 400.0
+    system.use(4)
+    system.use(5)
+    found = [watcher.look() for _ in range(20)]
+
+    assert max(len(memory.events) for memory in found) == 2
+    assert found[-1].events == ()
+    assert found[-1].cancelled == 2
 
 
 FRACTIONS = st.decimals("0.01", "2000", places=2) | st.decimals("1", "2000", places=9)
@@ -692,7 +723,7 @@ def _use(system: System) -> None:
 
 
 def _row(system: System, user: int, tokens: Tokens) -> UsageRow:
-    return UsageRow(max(system.rows, default=0) + 1, user, tokens)
+    return UsageRow(max(system.rows, default=0) + 1, user, tokens, key_hash(str(user)))
 
 
 def _tracking(users: int) -> LedgerSettings:

@@ -606,6 +606,14 @@ _UNFIT = {
         "  UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9) n",
         "token_usage_history.id does not ascend with the time of the rows",
     ),
+    "made of the time": (
+        "INSERT INTO token_usage_history (id, created_at, action)"
+        " SELECT 4194304000 * n.x, UTC_TIMESTAMP() - INTERVAL 40 HOUR + INTERVAL n.x SECOND, 'old' FROM"
+        " (SELECT 10 * a.x + b.x AS x FROM (SELECT 1 AS x UNION ALL SELECT 2 UNION ALL SELECT 3) a JOIN"
+        "  (SELECT 0 AS x UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL"
+        "   SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9) b) n",
+        "token_usage_history.id leaves out about 4194304000 numbers from row to row",
+    ),
 }
 
 

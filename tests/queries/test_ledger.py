@@ -6,7 +6,7 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +17,6 @@ from monitor.collector.ledger_statements import LedgerStatements
 from monitor.database import Session
 from monitor.demo.mariadb import PrivateServer
 from monitor.demo.tokens import TABLES
-from monitor.detection.ledger_rows import user_hash
 from monitor.model.errors import QueryError
 from monitor.model.ledger import DriftKind, LedgerMemory, LedgerPosition
 from monitor.model.positions import Position
@@ -71,12 +70,19 @@ def use(
     bench: Bench, *users: int | str, tokens: float = 300, taken: float | None = None
 ) -> None:
     """Let users use something that is taken off and logged; `taken` is what is really taken off."""
-    off = tokens if taken is None else taken
     for user in users:
-        bench.execute(
-            f"UPDATE users SET tokens_remaining = tokens_remaining - {off} WHERE id = {user}",
-            f"INSERT INTO token_usage_history (user_id, tokens_used, action) VALUES ({user}, {tokens}, 'x')",
-        )
+        bench.execute(*_call_of(user, tokens, taken))
+
+
+def _call_of(
+    user: int | str, tokens: float = 300, taken: float | None = None
+) -> tuple[str, str]:
+    """Return the statements of one call."""
+    off = tokens if taken is None else taken
+    return (
+        f"UPDATE users SET tokens_remaining = tokens_remaining - {off} WHERE id = {user}",
+        f"INSERT INTO token_usage_history (user_id, tokens_used, action) VALUES ({user}, {tokens}, 'x')",
+    )
 
 
 @dataclass
@@ -209,20 +215,7 @@ def test_users_whose_ids_are_bytes_or_uuids_are_tracked_and_shown_as_others_are(
     if is_binary:
         keys = [f"x'{one.replace('-', '')}'" for one in ids]
         shown = [f"0x{one.replace('-', '')}" for one in ids]
-    empty_schema.execute(
-        *TABLES,
-        *_typed("users", "id", kind),
-        *_typed("user_subscriptions", "user_id", kind),
-        *_typed("token_usage_history", "user_id", kind),
-    )
-    for key in keys:
-        empty_schema.execute(
-            "INSERT INTO users (id, email, username, password, tokens_remaining)"
-            f" VALUES ({key}, HEX({key}), 'u', '*', 500000)",
-            "INSERT INTO user_subscriptions (user_id, tokens_limit, plan_type)"
-            f" VALUES ({key}, {LIMIT}, 'Pro')",
-        )
-    use(empty_schema, *keys)
+    _people_with_ids(empty_schema, kind, keys)
     looks = Looks(empty_schema)
     looks.look(6)
     use(empty_schema, *keys[:5], taken=0)
@@ -234,7 +227,7 @@ def test_users_whose_ids_are_bytes_or_uuids_are_tracked_and_shown_as_others_are(
     rows = found.evidence["TokenLedgerDrift", (("kind", "undeducted"),)]
     assert {row["user_id"] for row in rows} == set(shown[:5])
     assert {row["balance"] for row in rows} == {499700}
-    assert set(map(user_hash, looks.memory.users)) == _hashes(empty_schema)
+    assert {one.hash for one in looks.memory.users.values()} == _hashes(empty_schema)
 
 
 def _typed(table: str, column: str, kind: str) -> Iterator[str]:
@@ -248,6 +241,102 @@ def _hashes(bench: Bench) -> set[int]:
     with bench.connection.cursor() as cursor:
         cursor.execute("SELECT CRC32(id) FROM users")
         return {number for (number,) in cursor.fetchall()}
+
+
+@pytest.mark.parametrize(
+    "kind", ["INT(10) UNSIGNED ZEROFILL", "VARCHAR(20) CHARACTER SET latin1"]
+)
+def test_of_more_users_than_are_tracked_the_server_and_the_monitor_choose_the_same(
+    empty_schema: Bench, kind: str
+) -> None:
+    is_text = kind.startswith("VARCHAR")
+    keys = [f"'ü{one}'" if is_text else str(one) for one in range(1, 61)]
+    _people_with_ids(empty_schema, kind, keys)
+    looks = Looks(empty_schema)
+    assert isinstance(looks.query.walk, Ledger)
+    looks.query = replace(looks.query, walk=replace(looks.query.walk, users=20))
+    looks.look(2)
+    for _ in range(6):
+        use(empty_schema, *keys)
+        found = looks.look()
+        looks.restart()
+
+    assert looks.memory.events == ()
+    assert value(found, "token_ledger_unjudged_ratio") == 0
+    users = looks.memory.users.values()
+    assert {one.hash for one in users} == set(sorted(_hashes(empty_schema))[:20])
+
+
+def _people_with_ids(bench: Bench, kind: str, keys: Sequence[str]) -> None:
+    """Make the tables with ids of a type, and users who have used something."""
+    bench.execute(
+        *TABLES,
+        *_typed("users", "id", kind),
+        *_typed("user_subscriptions", "user_id", kind),
+        *_typed("token_usage_history", "user_id", kind),
+    )
+    for key in keys:
+        bench.execute(
+            "INSERT INTO users (id, email, username, password, tokens_remaining)"
+            f" VALUES ({key}, HEX({key}), 'u', '*', 500000)",
+            "INSERT INTO user_subscriptions (user_id, tokens_limit, plan_type)"
+            f" VALUES ({key}, {LIMIT}, 'Pro')",
+        )
+    use(bench, *keys)
+
+
+def test_users_whose_id_is_written_otherwise_in_the_history_are_compared(
+    empty_schema: Bench,
+) -> None:
+    keys = [f"'User-{one}'" for one in range(1, 11)]
+    _people_with_ids(empty_schema, "VARCHAR(20)", keys)
+    empty_schema.execute("UPDATE token_usage_history SET user_id = LOWER(user_id)")
+    looks = Looks(empty_schema)
+    looks.look(6)
+    use(empty_schema, *(key.lower() for key in keys[:5]), taken=0)
+    found = looks.look(4)
+
+    assert events(found) == {"undeducted": 5}
+    assert value(found, "token_ledger_users_tracked") == 10
+
+
+def test_where_nobody_who_uses_something_is_found_nothing_could_be_judged(
+    tokens: Bench,
+) -> None:
+    tokens.execute("UPDATE users SET id = id + 100000")
+    looks = Looks(tokens)
+    looks.look(3)
+    tokens.execute(
+        "INSERT INTO token_usage_history (user_id, tokens_used, action) VALUES (1, 300, 'x')"
+    )
+    found = looks.look()
+
+    assert value(found, "token_ledger_users_tracked") == 0
+    assert value(found, "token_ledger_unjudged_ratio") == 1
+
+
+@pytest.mark.parametrize("minutes", [3, 9])
+def test_calls_of_a_long_transaction_are_no_events_before_nor_after_it_ends(
+    tokens: Bench, minutes: int
+) -> None:
+    looks = Looks(tokens)
+    looks.look(6)
+    with tokens.server.connect(tokens.schema) as batch, batch.cursor() as cursor:
+        cursor.execute("BEGIN")
+        for user in (5, 6, 7, 8, 9):
+            for statement in _call_of(user):
+                cursor.execute(statement)
+        for _ in range(2 * minutes):
+            use(tokens, *range(20, 60))
+            found = looks.look()
+            assert events(found) == {}
+        batch.commit()
+    for _ in range(8):
+        found = looks.look()
+        assert events(found) == {}
+
+    assert looks.memory.events == ()
+    assert value(found, "token_ledger_cancelled_total") == 0
 
 
 def test_what_is_told_counts_from_before_it_happened_and_anew_while_it_goes_on(
@@ -480,7 +569,7 @@ def test_users_whose_names_are_digits_with_zeros_before_them_are_not_those_of_th
 
 def test_a_person_sees_rows_and_nothing_is_judged_or_kept(tokens: Bench) -> None:
     found = answer(tokens.queries["ledger"], tokens.session)
-    assert found.rows.columns == ("usage_id", "user_id", "tokens")
+    assert found.rows.columns == ("usage_id", "user_id", "user_hash", "tokens")
     assert len(found.rows.rows) == 20
     assert found.success.samples == ()
     assert found.success.position is None

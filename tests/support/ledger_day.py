@@ -16,8 +16,8 @@ from monitor.detection.ledger_rows import (
     begun_anew,
     rows_since,
     take_rows,
-    user_hash,
 )
+from monitor.model.binary_keys import key_hash
 from monitor.model.ledger import (
     Account,
     LedgerMemory,
@@ -66,6 +66,8 @@ class System:
     """How long after its deduction a call is logged."""
     late: Callable[[random.Random], float] = lambda _: 0.0
     """How long after it got its number a row is to be seen."""
+    open: Callable[[random.Random], float] = lambda _: 0.0
+    """How long after both were written balance and row of a call are to be seen: its transaction is open."""
     fault: str = ""
     fault_share: float = 0.01
     refills: bool = True
@@ -131,6 +133,11 @@ class System:
         is_faulty = bool(self.fault) and self.choose.random() < self.fault_share
         self.faults += is_faulty
         taken, logged = self._amounts(cost, self.fault if is_faulty else "")
+        open_seconds = self.open(self.choose)
+        if open_seconds and logged is not None:
+            row = self._row(user, logged)
+            self.at(open_seconds, lambda: self._commit(person, taken, row))
+            return
         person.balance = (person.balance or 0) - taken
         if self.clamps:
             person.balance = max(0, person.balance)
@@ -159,9 +166,16 @@ class System:
                 return cost, cost
 
     def _log(self, user: UserId, tokens: Tokens) -> None:
-        row = UsageRow(next(self.ids), user, tokens)
+        row = self._row(user, tokens)
         delay = self.late(self.choose)
         self.at(delay, lambda: self.rows.__setitem__(row.id, row))
+
+    def _commit(self, person: Person, taken: Tokens, row: UsageRow) -> None:
+        person.balance = (person.balance or 0) - taken
+        self.rows[row.id] = row
+
+    def _row(self, user: UserId, tokens: Tokens) -> UsageRow:
+        return UsageRow(next(self.ids), user, tokens, key_hash(str(user)))
 
     def _pause(self) -> float:
         return self.choose.expovariate(self.per_second)
@@ -205,11 +219,11 @@ class Watcher:
             rows = list(system.rows.values())
             return begun(rows, highest, BEGAN, self.settings), 0.0
         at = system.seconds - self.began
-        since = rows_since(before)
+        since = rows_since(before, highest, self.settings)
         rows = [
             one
             for one in system.rows.values()
-            if one.id > since and user_hash(one.user) <= before.sample
+            if one.id > since and one.user_hash <= before.sample
         ]
         if highest < before.highest:
             return begun_anew(before, rows, highest, at, self.settings), at
@@ -241,7 +255,7 @@ def something_healthy(system: System, watcher: Watcher) -> None:
         case 7:
             person.is_active = not person.is_active
         case 8:  # a purge
-            for old in sorted(system.rows)[:-3000]:
+            for old in sorted(system.rows)[:-10_000]:
                 del system.rows[old]
         case 9:
             watcher.restart()

@@ -1,0 +1,74 @@
+"""Say when rows that come very late are looked for, and which of them are counted; part of a look of a ledger, pure.
+
+A row has its number from when it is written on, and is seen when its transaction ends: with a lower number than rows
+that were read minutes before. Without it, what was taken off looks as if it was not logged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from monitor.model.ledger import (
+    LedgerMemory,
+    LedgerSettings,
+    LedgerUser,
+    Tokens,
+    UsageRow,
+    UserId,
+)
+
+_LACKING_SETTLES = 0.25
+"""Of those with a call under way few lack something for so long, and it is well before anything is told."""
+
+
+def seems_to_miss_rows(memory: LedgerMemory, settings: LedgerSettings) -> bool:
+    """Return whether somebody has less than was logged for longer than most calls take."""
+    if _losses(memory, settings):
+        return True
+    since = memory.looked_at - settings.settle_seconds * _LACKING_SETTLES
+    return any(_lacks_since(user, since) for user in memory.users.values())
+
+
+def _lacks_since(user: LedgerUser, since: float) -> bool:
+    if user.left_at is None:
+        return False
+    return user.left_at <= since and _lack(user) > 0
+
+
+def late_that_count(
+    late: Iterable[UsageRow],
+    used: Mapping[UserId, Tokens],
+    memory: LedgerMemory,
+    settings: LedgerSettings,
+) -> Iterable[UsageRow]:
+    """Yield the late rows that explain what their users lack; `used` is what the other rows of this look say.
+
+    Others were taken off before their user was first looked at, or will be lacking only at the next look.
+    """
+    losses = _losses(memory, settings)
+    lacking: dict[UserId, Tokens | float] = {}
+    for row in late:
+        user = memory.users.get(row.user)
+        if user is None:
+            continue
+        lost = losses.get(user.id, 0)
+        left = lacking.get(user.id, max(lost, _lack(user) - used.get(user.id, 0)))
+        if row.tokens <= left:
+            lacking[user.id] = left - row.tokens
+            yield row
+
+
+def _lack(user: LedgerUser) -> Tokens | float:
+    """Return by how much the worth is lower than it should be; of one without a level it may be by any number."""
+    return math.inf if user.level is None else user.level - user.worth
+
+
+def _losses(memory: LedgerMemory, settings: LedgerSettings) -> Mapping[UserId, Tokens]:
+    """Return what the last loss of each user was that was found in as long as a row may come late."""
+    since = memory.looked_at - settings.latest_seconds
+    return {
+        event.user: -event.tokens
+        for event in memory.events
+        if event.at > since and event.is_loss_of_one
+    }
