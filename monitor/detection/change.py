@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from statistics import median
 from typing import TypeVar
 
+from monitor.detection.change_shares import (
+    NO_WHOLE,
+    Whole,
+    grown_with,
+    with_share,
+)
 from monitor.detection.incidents import EVERYTHING, Lesson
 from monitor.model.detectors import ChangeDetector
 from monitor.model.settings import Labels
@@ -52,6 +58,8 @@ class ChangeMemory:
     found: OngoingChange | None = None
     reference: float | None = None
     """What it was when the deployment began that goes on, or was the last; None once a value after it was judged."""
+    shares: Mapping[int, float] = field(default_factory=dict)
+    """The last shares of what it is a part of, as `points`, once what it began with is accepted."""
 
 
 def look_for_change(
@@ -61,15 +69,17 @@ def look_for_change(
     value: float,
     parts: Mapping[Labels, float],
     lesson: Lesson = EVERYTHING,
+    whole: Whole = NO_WHOLE,
 ) -> ChangeMemory:
     """Return the memory after one more value; `found` in it says whether there is a change.
 
     `at` is Unix time in seconds. A value that is no older than the last one counts as another look at it.
+    `whole`: what it is a part of. A part that grew as the whole did has not changed.
     """
     memory = memory or ChangeMemory(at)
+    share = _share_to_learn(detector, memory, at, value, lesson, whole)
     if lesson.is_meant:
-        points = {_bucket(detector, at): value}
-        return ChangeMemory(memory.began, points, memory.moves, parts)
+        return _meant(memory, _bucket(detector, at), value, parts, share)
     memory = _with_end(detector, memory, at, value, accepts=lesson.accepts)
     reference = None
     if lesson.is_in_deploy:
@@ -80,7 +90,8 @@ def look_for_change(
     points = _within(memory.points, detector, at)
     was = _before(memory, points, value)
     is_known = at - memory.began >= detector.over.total_seconds()
-    if is_known and _is_change(detector, memory.moves, was, value):
+    befores = (was, *grown_with(whole, memory.shares))
+    if is_known and _is_change(detector, memory.moves, befores, value):
         found = OngoingChange(at, was, memory.parts)
         return replace(memory, points=points, found=found, reference=reference)
     if reference is not None:
@@ -91,10 +102,37 @@ def look_for_change(
     # What rises by itself says nothing of how far it falls by itself.
     if detector.direction.allows(value - was):
         moves = _with_move(moves, at, _share(was, value))
-    points[_bucket(detector, at)] = value
+    bucket = _bucket(detector, at)
+    points[bucket] = value
     return replace(
-        memory, points=_last(points), moves=moves, parts=parts, reference=None
+        memory,
+        points=_last(points),
+        moves=moves,
+        parts=parts,
+        reference=None,
+        shares=_last(with_share(memory.shares, bucket, share)),
     )
+
+
+def _share_to_learn(
+    detector: ChangeDetector,
+    memory: ChangeMemory,
+    at: float,
+    value: float,
+    lesson: Lesson,
+    whole: Whole,
+) -> float | None:
+    """Return which share of the whole a series is; None if that is not known, or not what there is.
+
+    What a series begins with that came after the rule is nobody's design until it is accepted: it is judged by how
+    many it counts.
+    """
+    since = memory.began if memory.found is None else memory.found.since
+    is_old = at - since >= detector.accept.total_seconds()
+    was_there = bool(memory.shares) or memory.began <= whole.rule_began
+    if not whole.size or not (is_old or was_there or lesson.is_meant):
+        return None
+    return value / whole.size
 
 
 _Default = TypeVar("_Default", float, None)
@@ -107,6 +145,20 @@ def _before(
     if memory.reference is not None:
         return memory.reference
     return median(points.values()) if points else default
+
+
+def _meant(
+    memory: ChangeMemory,
+    bucket: int,
+    value: float,
+    parts: Mapping[Labels, float],
+    share: float | None,
+) -> ChangeMemory:
+    """Return the memory once somebody said that the value is meant to be as it is."""
+    shares = with_share({}, bucket, share)
+    return ChangeMemory(
+        memory.began, {bucket: value}, memory.moves, parts, shares=shares
+    )
 
 
 def _waiting(detector: ChangeDetector, memory: ChangeMemory, at: float) -> ChangeMemory:
@@ -160,6 +212,16 @@ def _with_end(
 
 
 def _is_change(
+    detector: ChangeDetector,
+    moves: Mapping[int, float],
+    befores: Iterable[float],
+    value: float,
+) -> bool:
+    """Return whether a value has moved from each of what it may have been before."""
+    return all(_has_moved(detector, moves, was, value) for was in befores)
+
+
+def _has_moved(
     detector: ChangeDetector, moves: Mapping[int, float], was: float, value: float
 ) -> bool:
     difference = value - was

@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar, assert_never
 
 from monitor.detection.baseline import Baseline, BaselineVerdict
 from monitor.detection.change import ChangeMemory, look_for_change, which_part
+from monitor.detection.change_shares import Whole
 from monitor.detection.incidents import EVERYTHING, Lesson
 from monitor.detection.novelty import Sighting, is_new, seen_at
 from monitor.detection.objective import Miss, ObjectiveMemory, look_for_miss
@@ -42,6 +43,8 @@ class SeriesValue:
     details: Labels = ()
     parts: Mapping[Labels, float] = field(default_factory=dict)
     """Of a total: what was added up."""
+    population: float | None = None
+    """How many there are of what it is a part of; None where the rule does not say of what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ def look_at(
                 look.value.value,
                 look.value.parts,
                 look.lesson,
+                Whole(look.value.population, look.when.began),
             )
             return change, _changed(rule, change, look)
         case NewDetector():
@@ -205,9 +209,12 @@ def series_values(
     parts: dict[Labels, float] = {}
     details: dict[Labels, Labels] = {}
     divisors: dict[Labels, float] = {}
+    wholes: dict[Labels, float] = {}
     for sample in samples:
         if sample.metric == source.per:
             divisors[sample.labels] = sample.value
+        if sample.metric == source.share_of:
+            wholes[sample.labels] = sample.value
         if sample.metric != rule.metric or sample.at_least:
             continue
         if rule.selects(sample.labels):
@@ -220,6 +227,9 @@ def series_values(
     else:
         for labels, value in parts.items():
             values[labels] = SeriesValue(value, details[labels])
+    if source.share_of:
+        for labels, one in values.items():
+            values[labels] = replace(one, population=_sum_for(labels, wholes))
     if source.per:
         return _divided(values, divisors)
     return values
@@ -231,11 +241,13 @@ def _divided(
     """Return each value divided by the sum of what has all of its labels; without those where that is 0."""
     divided: dict[Labels, SeriesValue] = {}
     for labels, value in values.items():
-        divisor = 0.0
-        wanted = set(labels)
-        for other, number in divisors.items():
-            if wanted <= set(other):
-                divisor += number
+        divisor = _sum_for(labels, divisors)
         if divisor:
             divided[labels] = replace(value, value=value.value / divisor)
     return divided
+
+
+def _sum_for(labels: Labels, numbers: Mapping[Labels, float]) -> float:
+    """Return the sum of what has all of these labels."""
+    wanted = set(labels)
+    return sum(number for other, number in numbers.items() if wanted <= set(other))

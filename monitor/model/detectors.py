@@ -38,6 +38,8 @@ class SeriesSource:
     """Divided by this metric of the same query and the same labels; empty: not divided."""
     missing_is_zero: bool = True
     """What a series is that was there and is not in a result; else it is not judged."""
+    share_of: str = field(default="", repr=False)
+    """Of a change: the metric that it is a part of, and may grow with. What is learned is the same with any."""
 
     @property
     def counts_missing(self) -> bool:

@@ -141,7 +141,9 @@ def _change_record(memory: ChangeMemory) -> list[Any]:
         change = [found.since, found.before, _parts_record(found.parts)]
     points, moves = list(memory.points.items()), list(memory.moves.items())
     record = [memory.began, points, moves, _parts_record(memory.parts), change]
-    # Older versions know no deployments, and read what has none.
+    # Older versions know no deployments and no shares, and read what has none.
+    if memory.shares:
+        return [*record, memory.reference, list(memory.shares.items())]
     return record if memory.reference is None else [*record, memory.reference]
 
 
@@ -152,8 +154,15 @@ def _change(record: Any) -> ChangeMemory:
         since, before, parts_before = change
         found = OngoingChange(since, before, _parts(parts_before))
     reference = others[0] if others else None
+    shares = others[1] if len(others) > 1 else ()
     return ChangeMemory(
-        began, dict(points), dict(moves), _parts(parts), found, reference
+        began,
+        dict(points),
+        dict(moves),
+        _parts(parts),
+        found,
+        reference,
+        dict(shares),
     )
 
 

@@ -104,6 +104,15 @@ def test_a_population_that_no_query_counts_and_a_share_of_nothing_are_refused(
     assert "is a share from 0 to below 1" in too_much
 
 
+def test_a_share_of_a_metric_that_no_query_has_is_refused(folder: Folder) -> None:
+    change = '{ by = 1.0, over = "1h", share_of = "token_ones" }'
+    add_query(folder, "one", Alpha=[])
+    (dangling,) = folder.problems(f"{TARGET}[rules.Alpha]\nchange = {change}\n")
+    assert (
+        'share_of: unknown metric "token_ones"; did you mean "token_one"?' in dangling
+    )
+
+
 def _muted(folder: Folder, query: str, name: str, *by: str) -> None:
     """Write a query with one rule that others mute."""
     rule = RULE.format(name=name, query=query, explains=[])

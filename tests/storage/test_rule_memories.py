@@ -33,6 +33,7 @@ CHANGES = st.builds(
     PARTS,
     st.none() | st.builds(OngoingChange, NUMBERS, NUMBERS, PARTS),
     st.none() | NUMBERS,
+    POINTS,
 )
 SHARES = st.integers(0, 10**6).map(lambda number: number / 10**6)
 OBJECTIVES = st.builds(

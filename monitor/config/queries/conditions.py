@@ -196,6 +196,7 @@ def _change(
     before = len(problems)
     checked = validate(ChangeSchema, section, problems)
     _check_per(checked, section, metrics, problems)
+    _check_metric("share_of", checked.share_of, section, metrics, problems)
     for key in ("by", "over"):
         if key not in section.data:
             problems.add(section.origin(), f'"{key}" is missing')
@@ -207,7 +208,7 @@ def _change(
         by=checked.by,
         over=checked.over,
         at_least=checked.at_least,
-        source=_source(checked),
+        source=replace(_source(checked), share_of=checked.share_of),
         direction=Direction(checked.direction),
         accept=checked.accept,
     )
@@ -227,7 +228,17 @@ def _check_per(
     metrics: Iterable[str],
     problems: Problems,
 ) -> None:
+    _check_metric("per", checked.per, section, metrics, problems)
+
+
+def _check_metric(
+    key: str,
+    name: str,
+    section: Section,
+    metrics: Iterable[str],
+    problems: Problems,
+) -> None:
     known = frozenset(metrics)
-    if checked.per and checked.per not in known:
-        message = f'unknown metric "{checked.per}"{near_miss(checked.per, known)}'
-        problems.add(section.origin("per"), message)
+    if name and name not in known:
+        message = f'unknown metric "{name}"{near_miss(name, known)}'
+        problems.add(section.origin(key), message)

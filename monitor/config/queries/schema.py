@@ -212,6 +212,7 @@ class ChangeSchema(SeriesSchema):
     by: float
     over: Interval
     at_least: float = 0.0
+    share_of: str = ""
     accept: Interval = ACCEPTED_AFTER
 
 
