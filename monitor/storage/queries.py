@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,6 +26,7 @@ from monitor.storage.history import (
 )
 from monitor.storage.history_filter import EVERYTHING, HistoryFilter
 from monitor.storage.last_results import LastResult, LastResultRow, row_to_result
+from monitor.storage.limits import DEFAULT_LIMITS
 from monitor.storage.marks import CLOCK_SHIFT, mark_to_shift
 from monitor.storage.positions import POSITION_COLUMNS, row_to_position
 from monitor.storage.rows import column_list
@@ -63,7 +64,8 @@ class OutboxView:
 class StateQueries(ABC):
     """Answer from the tables. A row that cannot be read is left out, and is in `warnings`. Instants are in UTC."""
 
-    def __init__(self) -> None:
+    def __init__(self, history_rows: int = DEFAULT_LIMITS.history_rows) -> None:
+        self._history_rows = history_rows
         self._warnings: dict[str, None] = {}
 
     @property
@@ -124,6 +126,16 @@ class StateQueries(ABC):
             (*values, limit),
         )
         return tuple(self._readable("transitions", row_to_transition, rows))
+
+    def history_cut_at(self) -> datetime | None:
+        """Return from when on all transitions are kept, where there were too many; None where only age took some."""
+        # Their numbers reach as far as may be: had age taken more than that did, they would reach less far.
+        rows = self._rows(
+            "SELECT at FROM transitions WHERE id = (SELECT min(id) FROM transitions)"
+            " AND (SELECT max(id) FROM transitions) - id + 1 >= ?",
+            (self._history_rows,),
+        )
+        return next(self._readable("transitions", _instant, rows), None)
 
     def deliveries(
         self,
@@ -197,6 +209,16 @@ class StateQueries(ABC):
         )
         slots = self._slots_in(series).get(target, {})
         return TargetTrends(slots, span_seconds, [(at, points) for at, points in rows])
+
+    def trend_times(
+        self, target: str, span_seconds: int, since: datetime
+    ) -> Sequence[int]:
+        """Return of which minutes, or hours, since an instant something is kept of a target, in Unix time."""
+        rows = self._rows(
+            "SELECT at FROM trend_points WHERE target = ? AND span = ? AND at >= ? ORDER BY at",
+            (target, span_seconds, int(since.timestamp())),
+        )
+        return [at for (at,) in rows]
 
     def _slots_in(self, rows: list[_Row]) -> Mapping[str, Slots]:
         found: dict[str, dict[SeriesName, int]] = {}

@@ -66,7 +66,7 @@ class State(StateQueries):
         take_directory: Callable[[], None] = lambda: None,
         on_disk: bool = True,
     ) -> None:
-        super().__init__()
+        super().__init__(limits.history_rows)
         self._limits = limits
         self._outbox_limits = OutboxLimits(
             max_entries=limits.outbox_entries, max_bytes=limits.outbox_bytes

@@ -41,6 +41,7 @@ from monitor.web.uptime import (
     Interval,
     TargetPast,
     down_times,
+    is_always_judged,
     looked_at,
     uptime_words,
 )
@@ -149,8 +150,8 @@ class DetailPages:
         return DayLines(trends, scene.now, transitions, fired_from)
 
     def _uptime_of(self, target: str, scene: Scene) -> str:
-        if TARGET_DOWN not in self._config.own_rule_names:
-            # The rule is disabled: of losses nothing is known.
+        if not is_always_judged(TARGET_DOWN, self._config.own_rules):
+            # Of losses nothing is known, or only within some hours.
             return ""
         fresh = self._uptimes.fresh(target, scene.now)
         if fresh is not None:
@@ -165,11 +166,12 @@ class DetailPages:
         wanted = HistoryFilter(TARGET_DOWN, target, since=began_at)
         transitions = past.transitions(_MAX_INCIDENTS, wanted)
         is_cut = len(transitions) == _MAX_INCIDENTS
+        read_from = transitions[-1].at if is_cut else began_at
         down = down_times(target, transitions, scene.snapshot.alerts, scene.now)
         return TargetPast(
             looked=[*self._looked(target, scene, by_minutes, began_at)],
             down=[*down],
-            known_from=transitions[-1].at if is_cut else began_at,
+            known_from=max(read_from, past.history_cut_at() or began_at),
         )
 
     def _looked(
@@ -177,12 +179,14 @@ class DetailPages:
     ) -> Iterator[Interval]:
         gaps = [max_gap(view, MINUTE) for view in scene.snapshot.views_of(target)]
         holds = min(gaps, default=timedelta(0))
-        hours = self._views.past.trends(target, HOUR, began_at - timedelta(hours=1))
-        for one in looked_at(hours, holds):
+        past, hour_before = self._views.past, began_at - timedelta(hours=1)
+        # Without their values: of a month of a thousand series those are megabytes.
+        hours = past.trend_times(target, HOUR, hour_before)
+        for one in looked_at(hours, HOUR, holds):
             if one.began_at < by_minutes:
                 yield one
-        minutes = self._views.past.trends(target, MINUTE, by_minutes)
-        yield from looked_at(minutes, holds)
+        minutes = past.trend_times(target, MINUTE, by_minutes)
+        yield from looked_at(minutes, MINUTE, holds)
 
     def _source(self, request: Request, target: str, scene: Scene) -> PlotSource:
         """Return what plots of a target are drawn from; `?range=week`: over the last week."""

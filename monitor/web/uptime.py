@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from monitor.model.alerts import Alert, Transition, alerts_that_fired
 from monitor.model.own_alerts import TARGET_DOWN
+from monitor.model.rules import Rule
 from monitor.model.text_formats import people_number, span
-from monitor.model.trends import TargetTrends
 
 MONTH: Final = timedelta(days=30)
 _WINDOWS: Final = (
@@ -39,10 +39,20 @@ class TargetPast:
     known_from: datetime
 
 
-def looked_at(trends: TargetTrends, holds: timedelta) -> Iterator[Interval]:
-    """Yield when a target was looked at, by what is kept of it; a look holds for `holds`, until the next one."""
-    length = max(timedelta(seconds=trends.span_seconds), holds)
-    for at_seconds, _ in trends.rows:
+def is_always_judged(name: str, rules: Iterable[Rule]) -> bool:
+    """Return whether a rule is among these, and has no hours in which it sees nothing."""
+    return any(rule.name == name and rule.active is None for rule in rules)
+
+
+def looked_at(
+    began_seconds: Iterable[int], span_seconds: int, holds: timedelta
+) -> Iterator[Interval]:
+    """Yield when a target was looked at, by the minutes or hours of which something is kept of it, in Unix time.
+
+    A look holds for `holds`, until the next one.
+    """
+    length = max(timedelta(seconds=span_seconds), holds)
+    for at_seconds in began_seconds:
         at = datetime.fromtimestamp(at_seconds, UTC)
         yield Interval(at, at + length)
 
@@ -77,31 +87,45 @@ def uptime_words(past: TargetPast, now: datetime) -> str:
     if known and timedelta(0) < now - known[-1].ended_at < _LATE:
         known[-1] = Interval(known[-1].began_at, now)
     down = _merged(past.down)
-    found = [
-        _window_words(
-            name, known, down, Interval(max(now - length, past.known_from), now), length
-        )
-        for name, length in _WINDOWS
-    ]
-    return "; ".join(filter(None, found))
+    shares = []
+    for name, length in _WINDOWS:
+        window = Interval(max(now - length, past.known_from), now)
+        known_seconds = _seconds_within(known, window)
+        down_seconds = _seconds_within(down, window)
+        shares.append(_WindowShare(name, length, known_seconds, down_seconds))
+    return "; ".join(_told(shares))
 
 
-def _window_words(
-    name: str,
-    known: Iterable[Interval],
-    down: Iterable[Interval],
-    window: Interval,
-    length: timedelta,
-) -> str:
-    known_seconds = _seconds_within(known, window)
-    if not known_seconds:
-        return ""
-    down_seconds = _seconds_within(down, window)
-    words = f"{_share(1 - down_seconds / known_seconds)} of the last {name}"
-    # A row of an hour begins with its hour, not with the window.
-    if length.total_seconds() - known_seconds < _LATE.total_seconds():
-        return words
-    return f"{words} ({span(known_seconds)} known)"
+@dataclass(frozen=True, slots=True)
+class _WindowShare:
+    """For how long within a window something is known, and for how long of that nobody was let in."""
+
+    name: str
+    length: timedelta
+    known_seconds: float
+    down_seconds: float
+
+    def words(self, *, is_all: bool) -> str:
+        """Write the share; `is_all`: no more is known of longer windows."""
+        share = _share(1 - self.down_seconds / self.known_seconds)
+        # A row of an hour begins with its hour, not with the window.
+        if self.length.total_seconds() - self.known_seconds < _LATE.total_seconds():
+            return f"{share} of the last {self.name}"
+        known = span(self.known_seconds)
+        if is_all:
+            return f"{share} of the {known} known"
+        return f"{share} of the last {self.name} ({known} known)"
+
+
+def _told(shares: Sequence[_WindowShare]) -> Iterator[str]:
+    """Yield what is said of each window, the shortest first; of what is all that is known once."""
+    most_seconds = max(share.known_seconds for share in shares)
+    for share in shares:
+        is_all = share.known_seconds == most_seconds
+        if share.known_seconds:
+            yield share.words(is_all=is_all)
+        if is_all:
+            return
 
 
 def _share(share: float) -> str:

@@ -60,6 +60,14 @@ class Past(Protocol):
     def trends(self, target: str, span_seconds: int, since: datetime) -> TargetTrends:
         """Return what is kept of a target's series since an instant: of each minute, or of each hour."""
 
+    def trend_times(
+        self, target: str, span_seconds: int, since: datetime
+    ) -> Sequence[int]:
+        """Return of which of these something is kept, in Unix time."""
+
+    def history_cut_at(self) -> datetime | None:
+        """Return from when on all transitions are kept, where there were too many; None where there were not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Views:

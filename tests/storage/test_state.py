@@ -371,6 +371,22 @@ def test_history_is_bounded() -> None:
     state.close()
 
 
+def test_that_there_were_too_many_transitions_is_told_from_that_some_were_too_old() -> (
+    None
+):
+    state = State(limits=StateLimits(history_rows=3))
+    assert state.history_cut_at() is None
+    for second in range(2):
+        state.record({}, (resolved("a", second),), ())
+    assert state.history_cut_at() is None
+    for second in range(2, 10):
+        state.record({}, (resolved("a", second),), ())
+    assert state.history_cut_at() == at(7)
+    state.prune_before(at(8))
+    assert state.history_cut_at() is None
+    state.close()
+
+
 def test_many_threads_may_ask_and_write(state: State) -> None:
     def work(number: int) -> None:
         scope = Scope("Low", str(number), "balances")

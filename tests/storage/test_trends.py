@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -98,6 +99,24 @@ def test_minutes_and_hours_are_there_after_a_restart(tmp_path: Path) -> None:
     assert again.trend_slots() == {"main": {PRO: 0, TEAM: 1}}
     assert again.warnings == ()
     again.close()
+
+
+def test_when_something_is_kept_is_told_without_reading_what() -> None:
+    state = State()
+    for hour in range(26):
+        write(state, 60 * hour, dict.fromkeys([0, 10_000], 1.0))
+    began = int(START.timestamp())
+    tracemalloc.start()
+    hours = state.trend_times("main", HOUR, START + timedelta(hours=1))
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert hours == [began + number * HOUR for number in range(1, 25)]
+    # What is kept of one of these hours alone is more.
+    assert peak_bytes < 100_000
+    last = state.trend_times("main", MINUTE, START + timedelta(hours=25))
+    assert last == [began + 25 * HOUR]
+    assert state.trend_times("other", HOUR, START) == []
+    state.close()
 
 
 def test_an_hour_that_a_restart_cut_is_added_up_later(tmp_path: Path) -> None:

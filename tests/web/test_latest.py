@@ -45,6 +45,14 @@ class Disk:
     def trends(self, target: str, span_seconds: int, since: datetime) -> TargetTrends:
         raise NotImplementedError
 
+    def trend_times(
+        self, target: str, span_seconds: int, since: datetime
+    ) -> Sequence[int]:
+        raise NotImplementedError
+
+    def history_cut_at(self) -> datetime | None:
+        raise NotImplementedError
+
 
 def test_it_is_read_again_after_a_minute_and_after_the_clock_was_set_back() -> None:
     disk = Disk()
