@@ -65,9 +65,10 @@ def look_at_ledger(
     Without `now` it only reads, and judges nothing: that takes the looks before. Raises QueryError as the server
     answers, SampleError where rows cannot be read.
     """
-    run = _LedgerRun(query, walk, session, time.monotonic())
-    session.use_time_zone(query.time_zone)
     before = position if isinstance(position, LedgerPosition) else None
+    is_of_other = before is not None and before.is_of_other
+    run = _LedgerRun(query, walk, session, time.monotonic(), is_of_other)
+    session.use_time_zone(query.time_zone)
     if now is None:
         return run.only_read()
     checked_at, unfit = _fitness(run, before, now)
@@ -111,6 +112,8 @@ class _LedgerRun:
     walk: Ledger
     session: Session
     started_seconds: float
+    begins_anew: bool
+    """Whether the memory is of another statement."""
     shown: Rows = field(default_factory=partial(Rows, (), ()))
     row_count: int = 0
 
@@ -204,7 +207,8 @@ class _LedgerRun:
         at = max(before.looked_at, (seen_at - before.origin).total_seconds())
         highest = statements.highest()
         since = rows_since(before, highest, settings)
-        if highest < before.highest or highest - since > MAX_IDS:
+        is_too_much = highest < before.highest or highest - since > MAX_IDS
+        if self.begins_anew or is_too_much:
             rows, highest = self._newest(statements, RECENT_IDS, before.sample)
             return begun_anew(before, rows, highest, at, settings), at
         rows = self._read(statements.rows(since, highest, before.sample))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from monitor.detection.ledger_crowd import missing_calls, overwritten
@@ -11,6 +11,7 @@ from monitor.detection.ledger_rows import Taken, begun_at_next_look
 from monitor.detection.ledger_told import (
     EVENTS_SECONDS,
     SLOW_SECONDS,
+    last_losses,
     ongoing_drifts,
 )
 from monitor.detection.ledger_user import (
@@ -29,7 +30,6 @@ from monitor.model.ledger import (
     LedgerUser,
     LoggingPace,
     Refill,
-    Tokens,
     UserId,
 )
 
@@ -107,7 +107,8 @@ def compare(
     memory = taken.memory
     alike = overwritten(memory.users.values(), accounts, taken.amounts)
     times = times_of(memory, at, settings)
-    owed = _owed(memory.events, at)
+    # Their rows may come after all.
+    owed = last_losses(memory.events, at - EVENTS_SECONDS)
     found = _Findings()
     for user in memory.users.values():
         if user.id not in accounts:
@@ -144,15 +145,6 @@ def times_of(memory: LedgerMemory, at: float, settings: LedgerSettings) -> Settl
     # Of calls that are hardly ever seen under way no two follow each other so that they look like one level.
     settles = 1.5 if astray <= _HARDLY_ASTRAY else 2.5
     return SettleTimes(settle_seconds, settle_seconds, settles * settle_seconds)
-
-
-def _owed(events: Iterable[DriftEvent], at: float) -> dict[UserId, Tokens]:
-    """Return what the last loss of each user is: its row may come after all."""
-    owed: dict[UserId, Tokens] = {}
-    for event in events:
-        if at - event.at < EVENTS_SECONDS and event.is_loss_of_one:
-            owed[event.user] = -event.tokens
-    return owed
 
 
 def _remembered(

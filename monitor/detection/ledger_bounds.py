@@ -11,6 +11,9 @@ from dataclasses import replace
 
 from monitor.model.ledger import DriftEvent, DriftKind, LedgerUser, PastLook, Tokens
 
+_LAST_LOOKS = 2
+"""Of calls that are under way few are at two looks, and bounds are broken no sooner than at the third."""
+
 
 def bounded(
     user: LedgerUser, at: float, settle_seconds: float
@@ -34,6 +37,12 @@ def bounded(
 
 def _instant_of(look: PastLook) -> float:
     return look.at
+
+
+def is_below_bounds(user: LedgerUser) -> bool:
+    """Return whether the worth was below its bounds at the last looks: they will be broken unless a row comes."""
+    last = [look.worth for look in user.past[-_LAST_LOOKS:]]
+    return len(last) == _LAST_LOOKS and max(last) < user.low
 
 
 def broken_bounds(

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
+from monitor.detection.ledger_bounds import is_below_bounds
+from monitor.detection.ledger_told import last_losses
 from monitor.model.ledger import (
     LedgerMemory,
     LedgerSettings,
@@ -31,9 +33,9 @@ def seems_to_miss_rows(memory: LedgerMemory, settings: LedgerSettings) -> bool:
 
 
 def _lacks_since(user: LedgerUser, since: float) -> bool:
-    if user.left_at is None:
-        return False
-    return user.left_at <= since and _lack(user) > 0
+    if user.level is None:
+        return is_below_bounds(user)
+    return user.left_at is not None and user.left_at <= since and _lack(user) > 0
 
 
 def late_that_count(
@@ -42,16 +44,15 @@ def late_that_count(
     memory: LedgerMemory,
     settings: LedgerSettings,
 ) -> Iterable[UsageRow]:
-    """Yield the late rows that explain what their users lack; `used` is what the other rows of this look say.
+    """Yield those of the late rows of tracked users that explain what these lack.
 
-    Others were taken off before their user was first looked at, or will be lacking only at the next look.
+    `used` is what the other rows of this look say. What is not counted was taken off before its user was first
+    looked at, or is lacking only from this look on.
     """
     losses = _losses(memory, settings)
     lacking: dict[UserId, Tokens | float] = {}
     for row in late:
-        user = memory.users.get(row.user)
-        if user is None:
-            continue
+        user = memory.users[row.user]
         lost = losses.get(user.id, 0)
         left = lacking.get(user.id, max(lost, _lack(user) - used.get(user.id, 0)))
         if row.tokens <= left:
@@ -66,9 +67,4 @@ def _lack(user: LedgerUser) -> Tokens | float:
 
 def _losses(memory: LedgerMemory, settings: LedgerSettings) -> Mapping[UserId, Tokens]:
     """Return what the last loss of each user was that was found in as long as a row may come late."""
-    since = memory.looked_at - settings.latest_seconds
-    return {
-        event.user: -event.tokens
-        for event in memory.events
-        if event.at > since and event.is_loss_of_one
-    }
+    return last_losses(memory.events, memory.looked_at - settings.latest_seconds)

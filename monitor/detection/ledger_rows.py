@@ -89,7 +89,7 @@ def take_rows(
     late_until = _usual_since(memory, settings)
     prompt = [row for row in new if row.id > late_until]
     memory = _with_users(memory, prompt, at, settings)
-    late = [row for row in new if row.id <= late_until]
+    late = [row for row in new if row.id <= late_until and row.user in memory.users]
     used = _sums(_amounts_of(prompt, memory))
     new = [*late_that_count(late, used, memory, settings), *prompt]
     amounts = _amounts_of(new, memory)

@@ -17,7 +17,14 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final
 
-from monitor.model.ledger import DriftEvent, DriftKind, LedgerMemory, OngoingDrift
+from monitor.model.ledger import (
+    DriftEvent,
+    DriftKind,
+    LedgerMemory,
+    OngoingDrift,
+    Tokens,
+    UserId,
+)
 
 EVENTS_SECONDS = 900.0
 """Events begin a drift together within so long, and it goes on for so long after the last one."""
@@ -125,6 +132,15 @@ def are_overwriting(events: Sequence[DriftEvent]) -> bool:
         shortest = min(shortest, took_seconds)
     are_several = len(users) >= MIN_USERS
     return are_several and shortest < EVENTS_SECONDS
+
+
+def last_losses(events: Iterable[DriftEvent], since: float) -> dict[UserId, Tokens]:
+    """Return what the last loss of each user is that was found after an instant."""
+    return {
+        event.user: -event.tokens
+        for event in events
+        if event.at > since and event.is_loss_of_one
+    }
 
 
 def ongoing_drifts(memory: LedgerMemory) -> tuple[OngoingDrift, ...]:

@@ -343,3 +343,5 @@ class LedgerPosition:
     unfit: str = ""
     """Why rows cannot be read forward by the column; then there is no ledger."""
     checked_at: datetime | None = None
+    is_of_other: bool = False
+    """Whether another statement left it: what happened is remembered, and what each user should have is not known."""

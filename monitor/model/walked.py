@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
-from monitor.model.positions import Position
+from monitor.model.positions import LedgerPosition, Position
 from monitor.model.settings import Job, Query
 from monitor.model.walks import Cursor
 
@@ -37,7 +38,21 @@ def shape_of(query: Query) -> str:
 
 
 def kept_position(position: Position | None, job: Job) -> Position | None:
-    """Return a position where the job as it is now walks the same way; else None, and it begins anew."""
-    if position is None or position.of != walked_by(job.query):
+    """Return a position where the job as it is now walks the same way; else None, and it begins anew.
+
+    A ledger of the same column keeps what it found: an alert that is on would else be told as over.
+    """
+    if position is None:
         return None
-    return position
+    walked = walked_by(job.query)
+    if position.of == walked:
+        return position
+    is_of_same_column = _column(position.of) == _column(walked)
+    if is_of_same_column and isinstance(position, LedgerPosition):
+        return replace(position, of=walked, is_of_other=True)
+    return None
+
+
+def _column(walked: str) -> str:
+    """Return what kind of walk it is, and by which column."""
+    return walked.rpartition(" ")[0]

@@ -21,7 +21,8 @@ from monitor.model.errors import QueryError
 from monitor.model.ledger import DriftKind, LedgerMemory, LedgerPosition
 from monitor.model.positions import Position
 from monitor.model.results import Success
-from monitor.model.settings import Query, Statement
+from monitor.model.settings import Job, Query, Statement
+from monitor.model.walked import kept_position
 from monitor.model.walks import Ledger
 from monitor.storage.ledger_positions import packed_ledger
 from monitor.storage.positions import position_to_text, text_to_position
@@ -337,6 +338,30 @@ def test_calls_of_a_long_transaction_are_no_events_before_nor_after_it_ends(
 
     assert looks.memory.events == ()
     assert value(found, "token_ledger_cancelled_total") == 0
+
+
+def test_a_ledger_of_another_statement_goes_on_telling_what_was_found_and_judges_anew(
+    tokens: Bench,
+) -> None:
+    looks = Looks(tokens)
+    looks.look(6)
+    use(tokens, 5, 6, 7, 8, 9, taken=0)
+    assert events(looks.look(4)) == {"undeducted": 5}
+    assert isinstance(looks.query.statement, Statement)
+    changed = replace(looks.query.statement, text=f"{looks.query.statement.text}\n")
+    looks.query = replace(looks.query, statement=changed)
+    job = Job(tokens.target, looks.query)
+    looks.position = kept_position(looks.position, job)
+    # Of before its first look.
+    use(tokens, 20, 21, 22, 23, taken=0)
+    found = looks.look(6)
+    assert events(found) == {"undeducted": 5}
+    use(tokens, 30, 31, 32, taken=0)
+    found = looks.look(4)
+
+    assert events(found) == {"undeducted": 8}
+    assert looks.memory.restarts == 1
+    assert kept_position(looks.position, job) is looks.position
 
 
 def test_what_is_told_counts_from_before_it_happened_and_anew_while_it_goes_on(

@@ -254,8 +254,9 @@ def something_healthy(system: System, watcher: Watcher) -> None:
             person.balance = (person.balance or 0) + 50_000
         case 7:
             person.is_active = not person.is_active
-        case 8:  # a purge
-            for old in sorted(system.rows)[:-10_000]:
+        case 8:  # a purge of what is older than an hour or so
+            kept = 3000 + round(3600 * system.per_second)
+            for old in sorted(system.rows)[:-kept]:
                 del system.rows[old]
         case 9:
             watcher.restart()
