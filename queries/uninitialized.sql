@@ -28,8 +28,10 @@
 --
 -- Who has no balance (NULL) and should have one? A NULL is in order until the first use, so a sign-up or an import is no
 -- finding. It is one, and counted in overdue, if the user has ever used something; or, of everybody, if most of the
--- first hundred subscriptions have none. Usage is looked up by user where the history has an index on user_id; where it
--- only has one on created_at, among 2,000 uses of the last day. Of whom no use is known, and who has an account for
+-- first hundred subscriptions have none; where there are fewer, if more than nine of ten have: of eight subscribers five
+-- may not have begun yet, and each balance that is there shows that balances are written.
+-- Usage is looked up by user where the history has an index on user_id; where it only has one on created_at, among
+-- 2,000 uses of the last day. Of whom no use is known, and who has an account for
 -- longer than grace, is counted in never_used: some sign-ups never use anything, only a jump is a finding. Where usage
 -- cannot be judged, who is so old is overdue; where the age of accounts (the column account_created_at of users)
 -- cannot be either, every NULL is. Which of both can be, the columns usage and account_age say. An unqualified name is
@@ -128,11 +130,12 @@ judged_by_part AS (
            judged_by.usage_after, 0
     FROM judged_by_part judged_by WHERE judged_by.once_more = 1
 ),
--- 1: most of the first subscriptions have no balance, or nothing can be judged; 0: look at each
+-- 1: too many of the first subscriptions have no balance, or nothing can be judged; 0: look at each
 everybody_part AS (
     SELECT
         CASE WHEN MAX(sample.by_usage) = 0 AND MAX(sample.by_age) = 0 THEN 1
-             WHEN COUNT(sample.balance) * 2 < COUNT(*) AND COUNT(*) >= 3 THEN 1
+             WHEN COUNT(*) < 3 THEN 0
+             WHEN COUNT(sample.balance) * CASE WHEN COUNT(*) < 100 THEN 10 ELSE 2 END < COUNT(*) THEN 1
              ELSE 0 END AS is_due,
         0 AS once_more
     FROM (

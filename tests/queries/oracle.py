@@ -196,7 +196,8 @@ def _have_most_none(data: Data) -> bool:
         for row in data.subscriptions
         if row.is_active == 1 and (row.limit or 0) > 0 and row.user_id in accounts
     ]
-    return len(sample) >= 3 and 2 * sample.count(None) > len(sample)
+    some = len(sample) - sample.count(None)
+    return len(sample) >= 3 and some * (10 if len(sample) < 100 else 2) < len(sample)
 
 
 def _overdue(found: Sequence[Subscriber], data: Data) -> dict[str, Series]:

@@ -161,6 +161,32 @@ def test_a_column_that_was_added_anew_is_a_finding_about_everybody(
     assert never_used(bench) == 0
 
 
+@pytest.mark.parametrize("index", ["user_id", "created_at"])
+def test_of_few_subscribers_most_may_not_have_begun_yet(
+    bench: Bench, index: str
+) -> None:
+    bench.execute(INDEXES[index])
+    fresh = [User(user, None, HOUR) for user in range(11, 16)]
+    fill(bench, *fresh, well=3)
+    assert overdue(bench) == 0
+    fill(bench, *(User(user, None, HOUR) for user in range(11, 101)), well=9)
+    assert overdue(bench) == 90
+    fill(bench, *(User(user, None, HOUR) for user in range(11, 101)), well=10)
+    assert overdue(bench) == 90
+    fill(bench, *(User(user, None, HOUR) for user in range(11, 100)), well=10)
+    assert overdue(bench) == 0
+
+
+def test_where_none_of_few_subscribers_has_a_balance_all_of_them_should(
+    bench: Bench,
+) -> None:
+    bench.execute(INDEXES["user_id"])
+    fill(bench, *(User(user, None, HOUR) for user in range(11, 16)), well=0)
+    assert overdue(bench) == 5
+    fill(bench, User(11, None, HOUR), User(12, None, HOUR), well=0)
+    assert overdue(bench) == 0
+
+
 def test_who_has_no_limit_or_no_subscription_is_not_waited_for(
     bench: Bench,
 ) -> None:
