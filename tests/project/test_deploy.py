@@ -524,17 +524,41 @@ def test_the_example_configuration_speaks_of_every_key() -> None:
 UNIT = DEPLOY / "systemd" / "token-monitor.service"
 
 
-@pytest.mark.skipif(
+CREDENTIALS = DEPLOY / "systemd" / "credentials.conf"
+needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None,
     reason="no systemd-analyze is installed here",
 )
-def test_systemd_accepts_the_unit_and_finds_it_hardened(tmp_path: Path) -> None:
-    # a program that exists, in place of the one that is not installed here
-    unit = tmp_path / UNIT.name
+
+
+def runnable_unit(folder: Path) -> Path:
+    """Write the unit with a program that exists, in place of the one that is not installed here."""
+    unit = folder / UNIT.name
     text = UNIT.read_text(encoding="utf-8").replace(
         "/opt/token-monitor/bin/token-monitor", "/bin/true"
     )
     unit.write_text(text, encoding="utf-8")
+    return unit
+
+
+@needs_systemd
+def test_systemd_accepts_the_credentials_beside_the_unit(tmp_path: Path) -> None:
+    unit = runnable_unit(tmp_path)
+    drop_in = tmp_path / f"{UNIT.name}.d" / CREDENTIALS.name
+    drop_in.parent.mkdir()
+    text = CREDENTIALS.read_text(encoding="utf-8")
+    drop_in.write_text(text, encoding="utf-8")
+    assert checked("systemd-analyze", "verify", "--man=no", unit) == ""
+    (credential,) = re.findall(r"^LoadCredential=([a-z-]+):/", text, re.MULTILINE)
+    assert f"/run/credentials/{UNIT.name}/{credential}" in text
+    # It is read at all.
+    drop_in.write_text(text.replace("LoadCredential=", "LoadSecret="), encoding="utf-8")
+    assert "LoadSecret" in checked("systemd-analyze", "verify", "--man=no", unit)
+
+
+@needs_systemd
+def test_systemd_accepts_the_unit_and_finds_it_hardened(tmp_path: Path) -> None:
+    unit = runnable_unit(tmp_path)
     assert checked("systemd-analyze", "verify", "--man=no", unit) == ""
     # what is left is that it may talk to any address: 1.2 in all
     checked("systemd-analyze", "security", "--offline=true", "--threshold=15", unit)
