@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,6 +13,7 @@ from monitor.model.text_formats import people_number
 from monitor.model.trends import TrendPoint
 from monitor.model.wording import counted, format_number
 from monitor.web.plot_scales import number_ticks, tick_text, time_ticks
+from monitor.web.run_times import NO_RUNS, RunTimes
 
 LEFT: Final = 58
 RIGHT: Final = 708
@@ -26,11 +28,19 @@ _TABLE_ROWS = 24
 
 @dataclass(frozen=True, slots=True)
 class PlotSeries:
-    """What is drawn as one line; two points further apart than `max_gap` are not joined."""
+    """What is drawn as one line; two points between which data is missing are not joined.
+
+    `max_gap` is how far apart they may be where of no run of their query is known.
+    """
 
     name: str
     points: Sequence[TrendPoint]
     max_gap: timedelta
+    runs: RunTimes = NO_RUNS
+
+    def is_gap(self, before: TrendPoint, after: TrendPoint) -> bool:
+        """Return whether data is missing between two points."""
+        return self.runs.is_gap(before.at_seconds, after.at_seconds, self.max_gap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +169,7 @@ def _within(series: PlotSeries, start: datetime, end: datetime) -> PlotSeries:
         for point in series.points
         if first <= point.at_seconds <= last and math.isfinite(point.last)
     ]
-    return PlotSeries(series.name, points, series.max_gap)
+    return replace(series, points=points)
 
 
 def _weight(series: PlotSeries) -> tuple[bool, float, str]:
@@ -196,10 +206,9 @@ def _line(series: PlotSeries, number: int, frame: Frame) -> Line:
 
 def runs_of(series: PlotSeries) -> Iterator[list[TrendPoint]]:
     """Yield the points that are joined: what is between two of these is a gap."""
-    max_gap_seconds = series.max_gap.total_seconds()
     run: list[TrendPoint] = []
     for point in series.points:
-        if run and point.at_seconds - run[-1].at_seconds > max_gap_seconds:
+        if run and series.is_gap(run[-1], point):
             yield run
             run = []
         run.append(point)
@@ -251,12 +260,13 @@ def _table(
 
 def _value_at(series: PlotSeries, at: datetime) -> str:
     instant = at.timestamp()
-    before = [point for point in series.points if point.at_seconds <= instant]
-    if not before:
+    place = bisect_right(series.points, instant, key=lambda point: point.at_seconds)
+    if not place:
         return "–"
-    last = before[-1]
-    is_gap = instant - last.at_seconds > series.max_gap.total_seconds()
-    return "–" if is_gap else people_number(last.last)
+    last, later = series.points[place - 1], series.points[place : place + 1]
+    is_joined = any(not series.is_gap(last, point) for point in later)
+    is_near = instant - last.at_seconds <= series.max_gap.total_seconds()
+    return people_number(last.last) if is_joined or is_near else "–"
 
 
 def _description(drawn: Sequence[PlotSeries], start: datetime, end: datetime) -> str:

@@ -20,10 +20,11 @@ from monitor.model.trends import (
 )
 from monitor.model.walks import Sweep
 from monitor.web.plots import FiringTime, Plot, PlotSeries, plot_of
+from monitor.web.run_times import RunPace, RunTimes, run_times
 from monitor.web.views import Scene
 
-_SLACK: Final = 1.4
-"""Of an interval: so much later is still the next run, and what is later is a gap."""
+_SLACK: Final = 1.5
+"""Of an interval: so much later is still the next run, and what is later is a gap; of two minutes a whole one."""
 _LEAST_SHARE: Final = 12
 """At least a twelfth of its range is on a plot."""
 _SWEEP_SLACK: Final = 3.0
@@ -67,9 +68,10 @@ def query_plots(view: QueryView, source: PlotSource, scene: Scene) -> tuple[Plot
     incidents = _incidents(source, scene, view)
     start, end = _ends(source, scene)
     plots = []
+    lines = _QueryDrawing.of(view, source)
     for metric, title in _metrics(view, source):
         series = [
-            _series(name, view, source)
+            lines.series(name)
             for name in source.trends.slots
             if name.query == view.job.query.name and name.metric == metric
         ]
@@ -107,7 +109,8 @@ def alert_plot(
         for one in _incidents(source, scene, view)
         if one.fingerprint == alert.fingerprint
     ]
-    series = [_series(name, view, source) for name in names]
+    lines = _QueryDrawing.of(view, source)
+    series = [lines.series(name) for name in names]
     thresholds = _thresholds([rule])
     return plot_of(
         rule.metric,
@@ -140,21 +143,41 @@ def _ends(source: PlotSource, scene: Scene) -> tuple[datetime, datetime]:
     return max(scene.now - length, min(began_at, shortest_at)), scene.now
 
 
-def _series(name: SeriesName, view: QueryView, source: PlotSource) -> PlotSeries:
-    labels = ", ".join(f"{key}: {value}" for key, value in name.labels)
-    return PlotSeries(
-        name=labels or name.metric,
-        points=source.trends.points_of(name),
-        max_gap=max_gap(view, source.range.span_seconds),
-    )
+@dataclass(frozen=True, slots=True)
+class _QueryDrawing:
+    """What the lines of one query on a target have in common: when it ran, of which each success is kept."""
+
+    trends: TargetTrends
+    max_gap: timedelta
+    runs: RunTimes
+
+    @classmethod
+    def of(cls, view: QueryView, source: PlotSource) -> _QueryDrawing:
+        pace = _pace_of(view, source.range.span_seconds)
+        durations = SeriesName(view.job.query.name, DURATION_METRIC, ())
+        runs = [point.at_seconds for point in source.trends.points_of(durations)]
+        return cls(source.trends, pace.max_gap, run_times(runs, pace))
+
+    def series(self, name: SeriesName) -> PlotSeries:
+        labels = ", ".join(f"{key}: {value}" for key, value in name.labels)
+        return PlotSeries(
+            name=labels or name.metric,
+            points=self.trends.points_of(name),
+            max_gap=self.max_gap,
+            runs=self.runs,
+        )
 
 
 def max_gap(view: QueryView, span_seconds: int) -> timedelta:
-    """Return how far apart two points of a query may be that are joined."""
+    """Return how far apart two points of a query may be that are joined, as it runs now."""
+    return _pace_of(view, span_seconds).max_gap
+
+
+def _pace_of(view: QueryView, span_seconds: int) -> RunPace:
     is_sweep = isinstance(view.job.query.walk, Sweep)
     slack = _SWEEP_SLACK if is_sweep else _SLACK
     period = view.paced.query.schedule.period
-    return max(period, timedelta(seconds=span_seconds)) * slack
+    return RunPace(period, timedelta(seconds=span_seconds), slack)
 
 
 def _thresholds(rules: Sequence[Rule]) -> list[float]:

@@ -25,7 +25,7 @@ from monitor.model.alerts import (
     Transition,
 )
 from monitor.model.settings import labels_of
-from monitor.model.trends import SeriesName, TrendNews, TrendRow
+from monitor.model.trends import DURATION_METRIC, SeriesName, TrendNews, TrendRow
 from monitor.storage import State
 from tests.web.picture import (
     COLUMN_GONE,
@@ -297,6 +297,28 @@ def test_a_query_and_its_alert_show_their_values_with_the_threshold_and_the_inci
         assert "<title>TokenBalancesUninitialized fired</title>" in page
         assert "between 0 and 3</desc>" in page
         assert "2026-11-22 12:00 3" in text_of(client.get(path))  # as a table too
+
+
+def test_what_ran_less_often_than_now_is_a_line_and_what_a_run_did_not_find_a_gap(
+    client: Client,
+) -> None:
+    show(client)
+    labels = labels_of({"plan": "pro", "status": "needs_init"})
+    slots = {
+        SeriesName("balances", DURATION_METRIC): 0,
+        SeriesName("balances", "token_subscribers", labels): 1,
+    }
+    # Stretched fivefold until an hour ago; at one of the runs nobody had this plan.
+    for minutes in [*range(180, 60, -5), *range(60, 0, -1)]:
+        at = NOW - timedelta(minutes=minutes)
+        values = {0: 0.1} if minutes == 120 else {0: 0.1, 1: 7.0}
+        row = TrendRow("main", int(at.timestamp()), values)
+        news = TrendNews([row], {"main": slots})
+        client.served.past.write_trends(news, at + timedelta(minutes=1))
+    page = client.get("/queries/balances").text
+    found, took = paths_in(page)
+    assert (found.count("M"), took.count("M")) == (2, 1)
+    assert "<circle" not in page
 
 
 def test_the_last_week_is_drawn_by_hours(client: Client) -> None:
