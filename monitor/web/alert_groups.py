@@ -34,6 +34,11 @@ from monitor.web.words import When, clock_text, until, when, when_known
 
 MAX_GROUP_ROWS = 50
 """More rows of one rule than that nobody reads; the worst are shown."""
+OPEN_ROWS: Final = 5
+"""So many rows of a group are seen at once, the worst; the others when they are asked for."""
+_LEAST_FOLDED: Final = 4
+"""Fewer than that take no more room than to say that there are more."""
+_MAX_NAMED: Final = 3
 SEVERITY_TONES: Final[Mapping[Severity, Tone]] = {
     Severity.CRITICAL: "bad",
     Severity.WARNING: "warn",
@@ -116,6 +121,29 @@ class AlertGroup:
     def row_count(self) -> int:
         """Return how many alerts have a row or a line in it."""
         return len(self.rows) + sum(len(one.rows) for one in self.consequences)
+
+    @property
+    def open_rows(self) -> tuple[AlertRow, ...]:
+        """Return the rows that are seen at once."""
+        is_folded = len(self.rows) >= OPEN_ROWS + _LEAST_FOLDED
+        return self.rows[:OPEN_ROWS] if is_folded else self.rows
+
+    @property
+    def folded_rows(self) -> tuple[AlertRow, ...]:
+        """Return the rows that are seen when they are asked for."""
+        return self.rows[len(self.open_rows) :]
+
+    @property
+    def folded_words(self) -> str:
+        """Return how many alerts are not seen at once, and what the first of them are called."""
+        names = [row.name_of_its_own for row in self.folded_rows[:_MAX_NAMED]]
+        return f"{self.size - len(self.open_rows)} more: {', '.join(names)} …"
+
+    @property
+    def repaired_alone(self) -> str:
+        """Return which alert the group's repair is of, where others have their own; empty where all have it."""
+        others = [row.texts.repair for row in self.rows if row.texts is not None]
+        return self.rows[0].name_of_its_own if any(others) else ""
 
     @property
     def severity_tone(self) -> Tone:

@@ -18,6 +18,7 @@ from monitor.alerting.configured import empty_snapshot
 from monitor.alerting.receivers import with_delivery, with_receiver
 from monitor.alerting.snapshot import Snapshot, with_alerts
 from monitor.model.alerts import (
+    Alert,
     AlertState,
     Change,
     Delivery,
@@ -77,12 +78,13 @@ def an_incident(config: Config) -> Snapshot:
         "runbook": "column-missing",
     }
     plans = ("basic", "pro", "team")
+    many = (*plans, *(f"plan{number}" for number in range(7)))
     warning = replace(UNINITIALIZED, name="Warning", severity=Severity.WARNING)
     info = replace(UNINITIALIZED, name="Info", severity=Severity.INFO)
     alerts = [
         replace(ROOT, annotations=labels_of(texts)),
         *(replace(an_alert(plan=one), muted_by=ROOT.fingerprint) for one in plans),
-        *(an_alert(warning, plan=one, target="third") for one in plans),
+        *(_with_repair(an_alert(warning, plan=one, target="third")) for one in many),
         replace(an_alert(info, target="third"), held=True),
         replace(an_alert(warning, plan="x"), held=True, muted_by="f" * 16),
         an_alert(replace(UNINITIALIZED, name="Over"), AlertState.RESOLVED),
@@ -101,6 +103,11 @@ def an_incident(config: Config) -> Snapshot:
         snapshot, "oncall", ReceiverHealth(NOW, waiting=2, oldest_at=NOW)
     )
     return with_alerts(snapshot, alerts)
+
+
+def _with_repair(alert: Alert) -> Alert:
+    repair = f"UPDATE users SET balance = 1 WHERE plan = '{alert.label('plan')}';"
+    return replace(alert, annotations=labels_of({"summary": "s", "repair": repair}))
 
 
 def with_a_past(served: ServedState) -> ServedState:

@@ -169,6 +169,14 @@ def test_a_repair_that_differs_stands_in_its_own_row() -> None:
         None,
         "UPDATE team",
     ]
+    assert group.repaired_alone == "pro"
+    served = ServedState()
+    served.snapshot = with_alerts(a_snapshot(CONFIG), alerts)
+    said = "To repair pro; others have their own in the list:"
+    with serving(served) as client:
+        assert said in client.get("/").text
+        served.snapshot = with_alerts(a_snapshot(CONFIG), alerts[:1])
+        assert said not in client.get("/").text
 
 
 @pytest.mark.parametrize(("rule", "first"), [(UNINITIALIZED, "9"), (LOW, "1")])
@@ -214,6 +222,32 @@ def test_at_most_fifty_rows_of_a_rule_are_shown_and_the_rest_is_counted() -> Non
     assert (len(group.rows), group.left_out, group.size) == (MAX_GROUP_ROWS, 950, 1000)
     assert group.summary == "499,500 subscribers have no balance, 1000 plans"
     assert group.rows[0].value == "999"
+
+
+def test_of_many_rows_the_worst_are_seen_at_once_and_the_others_unfold() -> None:
+    fifteen = {f"p{number:02}": float(number) for number in range(15)}
+    group = the_group(*with_plans(fifteen))
+    assert [row.value for row in group.open_rows] == ["14", "13", "12", "11", "10"]
+    assert [row.value for row in group.folded_rows] == [*map(str, range(9, -1, -1))]
+    assert group.folded_words == "10 more: p09, p08, p07 …"
+    asked = group.rows[-1].fingerprint
+    served = ServedState()
+    served.snapshot = with_alerts(a_snapshot(CONFIG), with_plans(fifteen))
+    with serving(served) as client:
+        shut = client.get("/").text
+        assert '<details data-key="folded">' in shut
+        assert all(f"alerts/{row.fingerprint}" in shut for row in group.rows)
+        unfolded = client.get(f"/?alert={asked}").text
+        assert '<details data-key="folded" open>' in unfolded
+
+
+def test_what_is_left_out_counts_among_what_unfolds_and_a_few_rows_unfold_nothing() -> (
+    None
+):
+    many = the_group(*with_plans({f"p{number:04}": 1.0 for number in range(1000)}))
+    assert many.folded_words == "995 more: p0005, p0006, p0007 …"
+    few = the_group(*with_plans({f"p{number}": 1.0 for number in range(8)}))
+    assert (len(few.open_rows), few.folded_rows) == (8, ())
 
 
 def test_the_alert_that_the_address_asks_for_is_shown_in_any_case() -> None:
