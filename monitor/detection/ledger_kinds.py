@@ -76,10 +76,25 @@ def calls_for(tokens: Tokens | float, amounts: Sequence[Tokens]) -> float:
     return fewest.get(tokens, math.inf)
 
 
+def _may_be_sum(tokens: Tokens, amounts: Sequence[Tokens]) -> bool:
+    """Return whether some of these amounts may add up to so many tokens; of too many amounts any number may."""
+    sums: set[Tokens] = {0}
+    for amount in amounts:
+        sums |= {one + amount for one in sums}
+        if len(sums) > _MAX_SUMS:
+            return 0 <= tokens <= sum(amounts)
+    return tokens in sums
+
+
 def _was_filled_up(one: LedgerDifference) -> bool:
     """Return whether the balance was the limit at some moment, and only what was used since is off it."""
     used_since = accumulate(reversed(one.amounts), initial=0)
     return one.limit - one.balance in set(used_since)
+
+
+def _was_filled_up_among_calls(one: LedgerDifference) -> bool:
+    """Return the same where calls were under way: what was taken off before it may be logged after it."""
+    return _may_be_sum(one.limit - one.balance, one.taken)
 
 
 def _nothing_was_taken(one: LedgerDifference) -> bool:
@@ -136,6 +151,7 @@ _Tests: TypeAlias = Sequence[
 _GAINS: Final[_Tests] = (
     (_was_filled_up, None),
     (_nothing_was_taken, DriftKind.UNDEDUCTED),
+    (_was_filled_up_among_calls, None),
     (_was_added, DriftKind.SIGN),
     (_was_not_taken, DriftKind.UNDEDUCTED),
     (_is_above_limit, DriftKind.ABOVE_LIMIT),

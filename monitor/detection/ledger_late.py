@@ -21,41 +21,41 @@ from monitor.model.ledger import (
 )
 
 _LACKING_SETTLES = 0.25
-"""Of those with a call under way few lack something for so long, and it is well before anything is told."""
+"""Of those with a call under way few are away from their level for so long, and nothing is told so soon."""
 
 
 def seems_to_miss_rows(memory: LedgerMemory, settings: LedgerSettings) -> bool:
-    """Return whether somebody has less than was logged for longer than most calls take."""
+    """Return whether somebody has another balance than was logged for longer than most calls take."""
     if _losses(memory, settings):
         return True
     since = memory.looked_at - settings.settle_seconds * _LACKING_SETTLES
-    return any(_lacks_since(user, since) for user in memory.users.values())
+    return any(_is_away_since(user, since) for user in memory.users.values())
 
 
-def _lacks_since(user: LedgerUser, since: float) -> bool:
+def _is_away_since(user: LedgerUser, since: float) -> bool:
     if user.level is None:
         return is_below_bounds(user)
-    return user.left_at is not None and user.left_at <= since and _lack(user) > 0
+    # Also who has more: a row that is missing makes a renewal look like something else.
+    return user.left_at is not None and user.left_at <= since
 
 
 def late_that_count(
     late: Iterable[UsageRow],
-    used: Mapping[UserId, Tokens],
     memory: LedgerMemory,
     settings: LedgerSettings,
 ) -> Iterable[UsageRow]:
-    """Yield those of the late rows of tracked users that explain what these lack.
+    """Yield those of the late rows of tracked users that explain why these have another balance than was logged.
 
-    `used` is what the other rows of this look say. What is not counted was taken off before its user was first
-    looked at, or is lacking only from this look on.
+    Others were taken off before their user had a level, or are lacking only from this look on.
     """
     losses = _losses(memory, settings)
+    oldest = memory.marks[0].at
     lacking: dict[UserId, Tokens | float] = {}
     for row in late:
         user = memory.users[row.user]
-        lost = losses.get(user.id, 0)
-        left = lacking.get(user.id, max(lost, _lack(user) - used.get(user.id, 0)))
-        if row.tokens <= left:
+        left = lacking.get(user.id, max(_lack(user), losses.get(user.id, 0)))
+        is_away = user.left_at is not None and user.tracked_at < oldest
+        if is_away or row.tokens <= left:
             lacking[user.id] = left - row.tokens
             yield row
 

@@ -90,8 +90,7 @@ def take_rows(
     prompt = [row for row in new if row.id > late_until]
     memory = _with_users(memory, prompt, at, settings)
     late = [row for row in new if row.id <= late_until and row.user in memory.users]
-    used = _sums(_amounts_of(prompt, memory))
-    new = [*late_that_count(late, used, memory, settings), *prompt]
+    new = [*late_that_count(late, memory, settings), *prompt]
     amounts = _amounts_of(new, memory)
     marks = _kept_marks((*memory.marks, LookMark(at, highest)), at, settings)
     known.update(row.id for row in new)
@@ -110,10 +109,6 @@ def _amounts_of(
         if row.user in memory.users:
             amounts[row.user] = (*amounts.get(row.user, ()), row.tokens)
     return amounts
-
-
-def _sums(amounts: Mapping[UserId, tuple[Tokens, ...]]) -> Mapping[UserId, Tokens]:
-    return {user: sum(tokens) for user, tokens in amounts.items()}
 
 
 def _id_of(row: UsageRow) -> int:
