@@ -5,23 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from monitor.alerting.query_view import QueryView
+from monitor.alerting.root_alerts import root_of
+from monitor.alerting.shown import shown_annotations
+from monitor.model.alerts import Scope
+from monitor.model.own_alerts import QUERY_FAILING, QUERY_STALE
 from monitor.model.settings import Query
 from monitor.model.wording import counted
 from monitor.timing.durations import format_duration
 from monitor.web.plots import Plot
 from monitor.web.rule_clocks import RuleClock, rule_clocks
 from monitor.web.samples_table import SampleTable, sample_tables
-from monitor.web.tables import QueryRow, query_row
+from monitor.web.tables import QueryRow, is_query_well, query_row
 from monitor.web.trend_plots import RANGES, PlotSource, TimeRange, query_plots
 from monitor.web.verdict import Tone, worst_tone
 from monitor.web.views import Scene
 
 MAX_TARGETS = 100
 """Of one query on its page; those without trouble are left out first."""
+_OWN: Final = (QUERY_FAILING, QUERY_STALE)
+"""The alerts about a query itself, where nothing else speaks for it."""
 _NAMED = 2
 """So many of its rules that find something are in the headline."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakingAlert:
+    """The alert that says why a query gives no data."""
+
+    fingerprint: str
+    name: str
+    state: str
+    summary: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +46,8 @@ class QueryDetail:
     """A query on one target."""
 
     row: QueryRow
+    reason: SpeakingAlert | None
+    """None where it gives data, or no alert says why it does not."""
     facts: tuple[tuple[str, str], ...]
     rules: tuple[RuleClock, ...]
     tables: tuple[SampleTable, ...]
@@ -102,12 +121,30 @@ def _detail(view: QueryView, scene: Scene, source: PlotSource, sql: str) -> Quer
     query = view.job.query
     return QueryDetail(
         row=query_row(view, scene.now),
+        reason=_reason(view, scene),
         facts=tuple(_facts(view)),
         rules=rule_clocks(view, scene),
         tables=sample_tables(view.samples_at(scene.now), query.metrics),
         sql=sql,
         plots=query_plots(view, source, scene),
     )
+
+
+def _reason(view: QueryView, scene: Scene) -> SpeakingAlert | None:
+    if is_query_well(view, scene.now):
+        return None
+    snapshot, (target, query) = scene.snapshot, view.job.key
+    alerts = [one for one in snapshot.alerts if one.scope.target == target]
+    active = [alert for alert in alerts if not alert.is_over()]
+    lacked = view.columns_lacked(snapshot.missing_columns(target, scene.now))
+    root = root_of(Scope("", target, query), lacked, snapshot, active)
+    about_it = [
+        one for one in active if one.name in _OWN and one.scope.subject == query
+    ]
+    for alert in [*(one for one in active if one.fingerprint == root), *about_it]:
+        summary = shown_annotations(alert).get("summary", "")
+        return SpeakingAlert(alert.fingerprint, alert.name, alert.state, summary)
+    return None
 
 
 def _facts(view: QueryView) -> Iterator[tuple[str, str]]:

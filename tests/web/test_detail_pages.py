@@ -24,13 +24,18 @@ from monitor.model.alerts import (
     Notification,
     Transition,
 )
+from monitor.model.results import Outcome
 from monitor.model.settings import labels_of
 from monitor.model.trends import DURATION_METRIC, SeriesName, TrendNews, TrendRow
 from monitor.storage import State
 from tests.web.picture import (
     COLUMN_GONE,
+    FAILURE,
     GONE,
+    LOST,
     NOW,
+    OWN,
+    WELL,
     a_config,
     a_snapshot,
     a_target,
@@ -251,6 +256,42 @@ def test_a_query_without_data_says_so_and_not_that_all_is_well() -> None:
     assert "balances on main: blocked" in text
     assert "TokenBalancesUninitialized no data" in text
     assert "It gives no data now. missing: users.tokens_remaining" in text
+
+
+FAILING = replace(OWN, name="TokenMonitorQueryFailing")
+WHY: dict[str, tuple[dict[str, Outcome], Alert, str]] = {
+    "blocked": (
+        COLUMN_GONE,
+        an_alert(
+            GONE, subject="missing_columns", table="users", column="tokens_remaining"
+        ),
+        "TokenColumnMissing firing",
+    ),
+    "lost": ({"balances": LOST}, an_alert(OWN, subject=""), "TokenMonitorTargetDown"),
+    "failing": (
+        {**WELL, "balances": FAILURE},
+        an_alert(FAILING, AlertState.PENDING),
+        "TokenMonitorQueryFailing pending",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WHY)
+def test_a_query_without_data_leads_to_the_alert_that_says_why(case: str) -> None:
+    outcomes, why, said = WHY[case]
+    other = an_alert(GONE, subject="missing_columns", table="users", column="email")
+    config = a_config()
+    served = ServedState(config, a_snapshot(config, outcomes), NOW)
+    with serving(served) as client:
+        served.snapshot = with_alerts(served.snapshot, [other, an_alert(), why])
+        answer = client.get("/queries/balances")
+        assert f"Why it gives no data: {said}" in text_of(answer)
+        assert f'data: <a href="../alerts/{why.fingerprint}">' in answer.text
+        over = replace(why, state=AlertState.RESOLVED, resolved_at=NOW)
+        served.snapshot = with_alerts(served.snapshot, [other, an_alert(), over])
+        assert "Why it gives no data" not in text_of(client.get("/queries/balances"))
+        served.snapshot = with_alerts(a_snapshot(config), [why])
+        assert "Why it gives no data" not in text_of(client.get("/queries/balances"))
 
 
 def test_a_query_on_many_targets_lists_them_and_shows_one_of_them() -> None:
