@@ -12,6 +12,7 @@ from monitor.model.settings import Severity
 from monitor.model.wording import counted
 from monitor.storage import DeliveryAttempt
 from monitor.storage.history_filter import HistoryFilter
+from monitor.web.flapping import folded
 from monitor.web.history_rows import (
     PastChange,
     PastDelivery,
@@ -69,6 +70,7 @@ class HistoryPage:
     headline: str
     filters: tuple[FilterLinks, ...]
     changes: tuple[PastChange, ...]
+    """Those of an alert that flapped as one."""
     has_more_changes: bool
     deliveries: tuple[PastDelivery, ...]
     has_more_deliveries: bool
@@ -108,7 +110,7 @@ def history_page_of(
         now=now,
         headline=_headline(asked, changes, has_more=has_more),
         filters=tuple(_filters(asked, changes, now)),
-        changes=changes,
+        changes=folded(changes),
         has_more_changes=has_more,
         deliveries=attempts,
         has_more_deliveries=len(deliveries) > MAX_SHOWN,

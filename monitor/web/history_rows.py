@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Final
 
 from monitor.alerting.shown import shown_annotations
@@ -15,10 +14,8 @@ from monitor.storage import DeliveryAttempt
 from monitor.storage.history import DeliveryOutcome
 from monitor.web.alert_groups import SEVERITY_TONES
 from monitor.web.verdict import Tone
-from monitor.web.words import When, duration, when
+from monitor.web.words import When, age, duration, when
 
-MAX_LATEST: Final = 5
-"""So many changes are on the first page; the history has all."""
 _OUTCOME_TONES: Final[Mapping[DeliveryOutcome, Tone]] = {
     "taken": "ok",
     "failed": "warn",
@@ -43,6 +40,19 @@ class PastChange:
     """Why it resolved other than by data; what explained it; who had silenced or acknowledged it, and why."""
     is_muted: bool
     """It was only a consequence of another one, and nobody was notified."""
+    earlier: tuple[PastChange, ...] = ()
+    """What the same alert did shortly before, the newest first, where it flapped."""
+
+    @property
+    def times_fired(self) -> int:
+        """Return how often the alert fired, with what is in `earlier`."""
+        return [one.change for one in (self, *self.earlier)].count(Change.FIRED)
+
+    @property
+    def flapping_words(self) -> str:
+        """Return how often it fired, and within how long, with what is in `earlier`."""
+        length = self.at.at - self.earlier[-1].at.at
+        return f"fired {self.times_fired} times within {age(length)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +88,6 @@ def past_change(transition: Transition, now: datetime) -> PastChange:
         note="; ".join(filter(None, notes)),
         is_muted=alert.muted_by is not None,
     )
-
-
-def latest_changes(
-    transitions: Iterable[Transition], now: datetime
-) -> tuple[PastChange, ...]:
-    """Describe the first few of these, the newest first."""
-    return tuple(past_change(one, now) for one in islice(transitions, MAX_LATEST))
 
 
 def _muted_words(alert: Alert) -> str:

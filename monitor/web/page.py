@@ -27,8 +27,9 @@ from monitor.web.alert_sections import (
 from monitor.web.banners import Banner, Troubles, banners_of, deploy_banners
 from monitor.web.day_strip import DayStrip
 from monitor.web.first_steps import FirstStep, first_steps
+from monitor.web.flapping import latest_changes
 from monitor.web.headline import KnownRule, headline
-from monitor.web.history_rows import PastChange, latest_changes
+from monitor.web.history_rows import PastChange
 from monitor.web.numbers import (
     DayLines,
     NumberTile,
