@@ -87,7 +87,10 @@ present_part AS (
     SELECT
         CASE WHEN @@lower_case_table_names = 0 THEN CONVERT(c.table_name USING utf8mb4)
              ELSE LOWER(CONVERT(c.table_name USING utf8mb4)) END COLLATE utf8mb4_bin AS table_name,
-        CONVERT(c.column_name USING utf8mb4) COLLATE utf8mb4_bin AS spelled_name,
+        -- in one line, whatever is in a name: what a line break in it begins would be outside the comment of the repair
+        REGEXP_REPLACE(CONVERT(c.column_name USING utf8mb4),
+                       CONCAT('[[:cntrl:]', CONVERT(UNHEX('C2802DC29FE280A82DE280AEE281A62DE281A9') USING utf8mb4), ']'),
+                       ' ') COLLATE utf8mb4_bin AS spelled_name,
         LOWER(CONVERT(c.column_name USING utf8mb4)) COLLATE utf8mb4_bin AS column_name,
         LOWER(CONVERT(c.data_type USING utf8mb4)) COLLATE utf8mb4_bin AS data_type,
         UPPER(CONVERT(c.is_nullable USING utf8mb4)) COLLATE utf8mb4_bin AS is_nullable,
@@ -218,13 +221,15 @@ WHERE (u.`', :tokens_remaining, '` IS NULL OR u.`', :tokens_remaining, '` = 0) A
 SELECT COUNT(*) AS still_without_balance FROM `', :users, '` u
 JOIN `', :user_subscriptions, '` s ON s.`', :user_id, '` = u.`', :id, '` AND s.`', :is_active, '` = 1
 WHERE (u.`', :tokens_remaining, '` IS NULL OR u.`', :tokens_remaining, '` = 0) AND s.`', :tokens_limit, '` > 0;')
-         WHEN s.column_name = '' THEN CONCAT('-- no SQL is documented for the table ', s.table_name,
+         WHEN s.column_name = '' THEN CONCAT('-- no SQL is documented for the table ', REGEXP_REPLACE(s.table_name, kind.odd, ' '),
              ': run the migration that makes it, or restore it from the backup, then: token-monitor check --schema')
-         ELSE CONCAT('-- no SQL is documented for ', s.table_name, '.', s.column_name,
+         ELSE CONCAT('-- no SQL is documented for ', REGEXP_REPLACE(CONCAT(s.table_name, '.', s.column_name), kind.odd, ' '),
              COALESCE(CONCAT('. Was it renamed? Look at ', s.similar, '. Otherwise'), ':'),
              ' run the migration that adds it, then: token-monitor check --schema') END AS repair
 FROM seen_part s
 CROSS JOIN (
     SELECT (SELECT MAX(t.table_type) FROM information_schema.tables t
-            WHERE t.table_schema = DATABASE() AND t.table_name = :users) AS of_users
+            WHERE t.table_schema = DATABASE() AND t.table_name = :users) AS of_users,
+           -- what ends a line, or turns it round
+           CONCAT('[[:cntrl:]', CONVERT(UNHEX('C2802DC29FE280A82DE280AEE281A62DE281A9') USING utf8mb4), ']') AS odd
 ) kind

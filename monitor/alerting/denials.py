@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from monitor.alerting.query_view import QueryView
 from monitor.alerting.snapshot import Snapshot
 from monitor.model.chunked_map import updated
+from monitor.model.identifiers import quoted
 from monitor.model.results import Failure
 from monitor.model.settings import JobKey, Labels, labels_of
 
@@ -64,7 +65,7 @@ def grant_for(message: str, *, statement: str, database: str, account: str) -> s
         return ""
     schema = refused.schema or _schema_in(statement, refused.name, database)
     right = _RIGHTS[refused.kind]
-    return f"GRANT {right} `{schema}`.`{refused.name}` TO {account};"
+    return f"GRANT {right} {quoted(schema)}.{quoted(refused.name)} TO {account};"
 
 
 def _refused_object(message: str) -> _RefusedObject | None:
@@ -74,7 +75,12 @@ def _refused_object(message: str) -> _RefusedObject | None:
     # The last one: before it may stand the user's name, which can be anything.
     kind, name = found[-1].group("kind", "name")
     schema, _, name = name.rpartition(".")
-    return _RefusedObject(kind, schema.strip(_QUOTES), name.strip(_QUOTES))
+    return _RefusedObject(kind, _unquoted(schema), _unquoted(name))
+
+
+def _unquoted(name: str) -> str:
+    """Return a name without the quotes of the server's words; MariaDB doubles a backquote in it."""
+    return name.strip(_QUOTES).replace("``", "`")
 
 
 def _schema_in(statement: str, table: str, default: str) -> str:

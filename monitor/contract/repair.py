@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from monitor.contract.schema import MissingName, SchemaTables
 from monitor.model.application import ApplicationSql, ColumnUse, PlacedChange
-from monitor.model.identifiers import quoted
+from monitor.model.identifiers import in_one_line, quoted
 
 
 def repair_of(
@@ -24,7 +24,7 @@ def repair_of(
     types = schema.types_of(missing.column)
     if len(types) == len(missing.tables) == 1:
         table = missing.tables[0]
-        alter = _alter(table, missing.column, types[0])
+        alter = _alter(table, missing.column, in_one_line(types[0]))
         return (
             f"{alter} (the type that columns of this name have elsewhere; look it up)"
         )
@@ -36,9 +36,11 @@ def similar_names(
     schema: SchemaTables,
 ) -> tuple[str, ...]:
     """Return what there is of a similar name: it may have been renamed, or mistyped."""
-    if not missing.column:
-        return schema.similar_tables(missing.tables[0])
-    return schema.similar_columns(ColumnUse(missing.tables, missing.column))
+    if missing.column:
+        similar = schema.similar_columns(ColumnUse(missing.tables, missing.column))
+    else:
+        similar = schema.similar_tables(missing.tables[0])
+    return tuple(map(in_one_line, similar))
 
 
 def _changes_of(
@@ -62,12 +64,13 @@ def _by_migration(
     missing: MissingName,
     added: PlacedChange,
 ) -> str:
-    place = f"{added.place.file}:{added.place.line}"
+    place = in_one_line(f"{added.place.file}:{added.place.line}")
     change = added.change
     if change.name not in _wanted(missing):
-        return f"{place} renames it to {change.column or change.table}"
+        new_name = in_one_line(change.column or change.table)
+        return f"{place} renames it to {new_name}"
     if change.old_name:
-        return f"{place} renames {change.old_name} to it: was it run?"
+        return f"{place} renames {in_one_line(change.old_name)} to it: was it run?"
     if not missing.column:
         return f"{place} creates it: was it run?"
     alter = _alter(change.table, change.column, change.definition)
@@ -76,4 +79,5 @@ def _by_migration(
 
 def _alter(table: str, column: str, definition: str) -> str:
     # Whoever copies it has names that are words of SQL, or have a blank in them, too.
-    return f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(column)} {definition};"
+    names = in_one_line(f"{quoted(table)} ADD COLUMN {quoted(column)}")
+    return f"ALTER TABLE {names} {definition};"

@@ -37,6 +37,8 @@ ROUTINE = "execute command denied to user 'm'@'localhost' for routine "
             "SELECT u.user FROM user u JOIN mysql.user_2 x",
             "SELECT ON `app`.`user`",
         ),
+        (f"{MARIADB}`app`.`a``b`", "SELECT 1", "SELECT ON `app`.`a``b`"),
+        (f"{MARIADB}'a`b'", "SELECT 1", "SELECT ON `app`.`a``b`"),
         (f"{ROUTINE}'app.f'", "SELECT app.f()", "EXECUTE ON FUNCTION `app`.`f`"),
         (f"{ROUTINE}'crm.f'", "SELECT crm.f()", "EXECUTE ON FUNCTION `crm`.`f`"),
     ],

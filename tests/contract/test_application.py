@@ -162,6 +162,20 @@ def test_a_repair_that_is_copied_has_names_that_are_no_plain_words_too() -> None
     )
 
 
+def test_whatever_is_in_a_name_or_a_type_a_repair_is_one_line() -> None:
+    broken = "email\ndrop table users; --\r\u2028\u202e"
+    schema = SchemaTables(
+        {"users": {broken: "enum('a\nb')", "mail": "text"}, "posts": {"id": "int"}},
+        ignores_case=False,
+    )
+    repair = repair_of(MissingName(("posts",), broken), read(), schema)
+    assert repair.startswith(
+        "ALTER TABLE `posts` ADD COLUMN `email drop table users; --   ` enum('a b');"
+    )
+    similar = similar_names(MissingName(("users",), broken + "s"), schema)
+    assert similar == ("email drop table users; --   ",)
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -412,6 +412,26 @@ def test_a_column_that_was_renamed_is_named_as_what_the_missing_one_may_be(
     assert f"Look at {new}" in detail(fresh, "repair")
 
 
+@pytest.mark.parametrize("table", ["users", "user_subscriptions"])
+def test_a_name_ends_no_comment_of_the_repair(fresh: Bench, table: str) -> None:
+    old = {"users": "tokens_remaining", "user_subscriptions": "tokens_limit"}[table]
+    new = "tokens_x\nDROP TABLE users;\r-- \x85\u2028\u202e*/"
+    before = detail_lines(fresh, table, old, "tokens_left")
+    fresh.execute(f"ALTER TABLE {table} RENAME COLUMN tokens_left TO {old}")
+    lines = detail_lines(fresh, table, old, new)
+    assert len(lines) == len(before)
+    (named,) = [line for line in lines if "DROP TABLE" in line]
+    assert named.startswith("-- ")
+    assert "Look at tokens_x DROP TABLE users; --    */" in named
+    assert "nobody: tokens_x DROP TABLE users; --    */" in detail(fresh, "renamed")
+
+
+def detail_lines(bench: Bench, table: str, old: str, new: str) -> list[str]:
+    """Return the lines of the repair once a column has another name."""
+    bench.execute(f"ALTER TABLE {table} RENAME COLUMN `{old}` TO `{new}`")
+    return detail(bench, "repair").splitlines()
+
+
 def test_where_no_column_could_be_the_missing_one_nothing_is_said_of_a_new_name(
     fresh: Bench,
 ) -> None:
