@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from monitor.alerting.affected import Members
 from monitor.alerting.annotations import annotations_of
 from monitor.alerting.deploys import out_of_deploy, waiting
-from monitor.alerting.left import look_at_left
+from monitor.alerting.left import is_of_those_who_left, look_at_left, others_apart
 from monitor.alerting.limits import within_limit
 from monitor.alerting.louder import as_loud_as_reached
 from monitor.alerting.resolved import end_of
@@ -21,8 +21,7 @@ from monitor.alerting.severity import (
     with_risen,
     without_severity,
 )
-from monitor.alerting.shown import LEFT
-from monitor.alerting.unfound import look_at_unfound
+from monitor.alerting.unfound import Unfound, look_at_unfound
 from monitor.model.alerts import Alert, AlertState, Change, Transition
 from monitor.model.errors import SampleError
 from monitor.model.results import EvidenceRow, Sample, Success
@@ -78,22 +77,23 @@ def evaluate(
     that what is found may be older. SampleError: two findings would be one alert.
     """
     rule, active = bound.rule, out_of_deploy(bound.deploy, active)
-    found = _found(bound, success)
+    all_found = _found(bound, success)
+    others = others_apart(rule, active, all_found, now=now)
+    found, active = others.found, others.active
     going_on = _going_on(bound, active, found, success)
     spoken = as_loud_as_reached(bound, {**found, **going_on}, active, now)
     risen = with_risen(spoken.found, active)
     found, active = dict(risen.found), risen.rest_of(active)
-    left = look_at_left(rule, active, found, success, now=now)
-    missed = look_at_unfound(bound, left.rest_of(active), found, success, now=now)
+    gone = _not_found(bound, active, found, success, now)
     # A label that is new at every run would make alerts without end: docs/adr/0020.
-    room = rule.max_alerts - len(missed.kept) - len(left.kept)
+    room = rule.max_alerts - len(gone.kept)
     chosen = within_limit(found, {**active, **risen.successors}, room=room)
     # What was left out until now may have been found for long.
     is_first = is_first or len(active) >= rule.max_alerts
-    members = Members(rule, found.values())
+    members = Members(rule, [*found.values(), *all_found.values()])
     counts_left = success.left.get(rule.name, {})
     after: dict[Labels, Alert] = {}
-    transitions = [*missed.resolved, *left.resolved, *_superseded(risen, now)]
+    transitions = [*others.resolved, *gone.resolved, *_superseded(risen, now)]
     for labels, sample in chosen.items():
         known = active.get(labels) or risen.successors.get(labels)
         alert = known or _begin(bound, labels, now=now, is_first=is_first)
@@ -101,8 +101,7 @@ def evaluate(
         alert = waiting(bound.deploy, alert, since, is_at_once=labels in risen.at_once)
         seen = _seen(bound, alert, sample, success, count=len(found))
         seen = members.seen(seen, sample, counts_left.get(labels))
-        reached = spoken.reached.get(labels, {})
-        seen = replace(seen, reached=tuple(sorted(reached.items())))
+        seen = replace(seen, reached=spoken.reached_by(labels))
         is_at_once = labels in risen.at_once or labels in spoken.at_once
         hold_for = timedelta(0) if is_at_once else bound.hold_for(labels)
         is_new = labels not in active
@@ -112,8 +111,25 @@ def evaluate(
         if change:
             transitions.append(Transition(change, after[labels], now))
     transitions.sort(key=lambda transition: transition.alert.labels)
-    everything = dict(sorted((after | missed.kept | left.kept).items()))
-    return Evaluation(everything, tuple(transitions), len(found) - len(chosen))
+    after = dict(sorted((after | gone.kept).items()))
+    return Evaluation(after, tuple(transitions), len(found) - len(chosen))
+
+
+def _not_found(
+    bound: BoundRule,
+    active: Mapping[Labels, Alert],
+    found: Mapping[Labels, Sample],
+    success: Success,
+    now: datetime,
+) -> Unfound:
+    """Return what becomes of the alerts that the run does not find."""
+    unjudged = set(bound.labels_unjudged(success)) - found.keys()
+    held = {labels: active[labels] for labels in active.keys() & unjudged}
+    rest = {labels: active[labels] for labels in active.keys() - unjudged}
+    left = look_at_left(bound.rule, rest, found, success, now=now)
+    missed = look_at_unfound(bound, left.rest_of(rest), found, success, now=now)
+    kept = {**missed.kept, **left.kept, **hold(held, muted_by=None)}
+    return Unfound(kept, [*missed.resolved, *left.resolved])
 
 
 def hold(
@@ -137,7 +153,7 @@ def _begun_anew(alert: Alert, at: datetime) -> Alert:
     if alert.is_pending():
         return replace(anew, active_at=max(alert.active_at, at))
     # Who left is not back in the morning: of that the time goes on while nobody judges.
-    if alert.keep_since is None or LEFT in dict(alert.annotations):
+    if alert.keep_since is None or is_of_those_who_left(alert):
         return anew
     return replace(anew, keep_since=max(alert.keep_since, at))
 

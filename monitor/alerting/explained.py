@@ -13,6 +13,7 @@ from functools import partial
 
 from monitor.alerting.active import Changes
 from monitor.alerting.cause_index import CauseIndex
+from monitor.alerting.left import is_of_those_who_left
 from monitor.alerting.shown import EXPLAINED, explained_text
 from monitor.model.alerts import Alert, Scope
 from monitor.model.cause_graph import CauseGraph
@@ -57,12 +58,14 @@ def settle(changes: Changes, target: str, graph: CauseGraph) -> None:
 def causes_of(scope: Scope, changes: Changes, graph: CauseGraph) -> CauseIndex:
     """Return the alerts that may explain those of a scope, as they are at this moment.
 
-    Nobody hears of a cause outside of its hours: who is to hear of what it explains hears of that.
+    Nobody hears of a cause outside of its hours: who is to hear of what it explains hears of that. Nor does one
+    explain anything that goes on for those who left alone.
     """
     alerts: list[Alert] = []
     for cause in changes.judged(graph.causes_of(scope.rule), scope.target):
         scope_of_cause = Scope(cause.name, scope.target, cause.query)
         alerts += changes.of(scope_of_cause).values()
+    alerts = [alert for alert in alerts if not is_of_those_who_left(alert)]
     return CauseIndex(alerts)
 
 

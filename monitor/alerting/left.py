@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from monitor.alerting.affected import listed_in
 from monitor.alerting.resolved import end_of
 from monitor.alerting.shown import AFFECTED, LEFT, RESOLVED_SUMMARY, at_least_if
 from monitor.model.alerts import Alert, Transition
-from monitor.model.results import Success
+from monitor.model.results import Sample, Success
 from monitor.model.settings import Labels, Rule, labels_of
 
 LEFT_KEPT: Final = timedelta(hours=24)
@@ -58,6 +59,52 @@ def look_at_left(
         else:
             left.resolved.append(end_of(alert, now, LEFT))
     return left
+
+
+def is_of_those_who_left(alert: Alert) -> bool:
+    """Return whether nobody is found of it any more, and it goes on for those who left."""
+    return LEFT in dict(alert.annotations)
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Findings and alerts without those that are another incident than the alert with their labels."""
+
+    found: Mapping[Labels, Sample]
+    active: Mapping[Labels, Alert]
+    resolved: tuple[Transition, ...]
+    """The end of these alerts; what is found begins with the next run, so that one run says one thing of an alert."""
+
+
+def others_apart(
+    rule: Rule,
+    active: Mapping[Labels, Alert],
+    found: Mapping[Labels, Sample],
+    *,
+    now: datetime,
+) -> Apart:
+    """End the alerts that go on for those who left alone where others are found now.
+
+    Else nobody would hear of these: who was told of that alert, or acknowledged it, knows of what is over.
+    """
+    ended = {
+        labels
+        for labels in active.keys() & found.keys()
+        if _are_others(rule, active[labels], found[labels])
+    }
+    if not ended:
+        return Apart(found, active, ())
+    return Apart(
+        {labels: found[labels] for labels in found.keys() - ended},
+        {labels: active[labels] for labels in active.keys() - ended},
+        tuple(end_of(active[labels], now, LEFT) for labels in ended),
+    )
+
+
+def _are_others(rule: Rule, alert: Alert, sample: Sample) -> bool:
+    if not is_of_those_who_left(alert):
+        return False
+    return not set(listed_in(rule, sample)) <= set(alert.members)
 
 
 def _with_left(alert: Alert, count: int, since: datetime) -> Alert:

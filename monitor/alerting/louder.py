@@ -26,6 +26,10 @@ class Spoken:
     at_once: frozenset[Labels] = frozenset()
     """Those whose loudness has held for as long as it takes: they fire, whatever the quieter one takes."""
 
+    def reached_by(self, labels: Labels) -> tuple[tuple[Severity, datetime], ...]:
+        """Return since when the conditions of louder severities hold for an alert, in their order."""
+        return tuple(sorted(self.reached.get(labels, {}).items()))
+
 
 def as_loud_as_reached(
     bound: BoundRule,

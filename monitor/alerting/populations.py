@@ -44,6 +44,13 @@ class PopulationCounts:
         is_known = size > 0
         return is_known and sample.value > threshold * size
 
+    def is_unknown(self, labels: Labels) -> bool:
+        """Return whether a share is asked for, and nobody counted of what: nobody knows whether it is too much."""
+        if self.above_share is None:
+            return False
+        own = dict(labels)
+        return not any(_agrees(sample, own) for sample in self.samples)
+
     def size_of(self, labels: Labels) -> float:
         """Return how many the population of these labels is: all samples that agree where both have a label."""
         own = dict(labels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -54,6 +54,15 @@ class BoundRule:
         rule that remembers something, what its detector found.
         """
         return tuple(filter(self.counts.is_enough, self._samples_of(success)))
+
+    def labels_unjudged(self, success: Success) -> Iterable[Labels]:
+        """Yield the labels of alerts about what the rule would find, were it known of how many that is a part."""
+        rule = self.rule
+        for sample in self._samples_of(success):
+            is_of_rule = sample.metric == rule.metric and rule.selects(sample.labels)
+            is_found = rule.condition.holds(sample.value, at_least=sample.at_least)
+            if is_of_rule and is_found and self.counts.is_unknown(sample.labels):
+                yield self.alert_labels(sample.labels)
 
     def _samples_of(self, success: Success) -> Sequence[Sample]:
         if self.rule.detector is not None:

@@ -114,11 +114,27 @@ def test_hours_of_the_rule_do_not_begin_the_day_anew() -> None:
 def test_what_is_found_again_is_as_it_was() -> None:
     harness = fired()
     harness.run("nulls", finds_none(harness, 2))
-    harness.after(MINUTE).run("nulls", finds("4"))
+    harness.after(MINUTE).run("nulls", finds("2"))
     alert = active(harness)["pro"]
     assert shown_annotations(alert)["summary"] == "1 pro subscribers have no balance"
     assert alert.keep_since is None
-    assert alert.members == ("1", "2", "3", "4")
+    assert alert.members == ("1", "2", "3")
+    assert harness.posted() == []
+
+
+def test_others_who_are_found_after_all_left_are_an_incident_of_their_own() -> None:
+    harness = fired()
+    harness.run("nulls", finds_none(harness, 3))
+    known = active(harness)["pro"]
+    harness.after(timedelta(hours=1)).run("nulls", finds("2", "4", "5"))
+    (ended,) = [one.alert for one in harness.transitions if one.alert.is_over()]
+    assert (ended.resolve_reason, ended.active_at) == ("left", known.active_at)
+    assert harness.posted() == [f"{NAME} resolved"]
+    harness.after(MINUTE).run("nulls", finds("2", "4", "5"))
+    assert harness.posted() == [f"{NAME} firing"]
+    alert = active(harness)["pro"]
+    assert alert.active_at == harness.at
+    assert alert.members == ("2", "4", "5")
 
 
 def test_where_nobody_knows_who_left_it_is_held() -> None:

@@ -84,6 +84,19 @@ def test_as_long_as_the_population_is_unknown_the_rule_has_no_data() -> None:
     assert harness.shown() == {"TokenLow": "firing held"}
 
 
+def test_what_fires_is_held_while_nobody_counts_of_what_it_is_a_part() -> None:
+    harness = Harness(low_config())
+    harness.run("balances", subscribers(pro=(50, 40), max=(50, 40)))
+    harness.run("low", low(pro=50, max=50))
+    harness.after(MINUTE).run("balances", subscribers(max=(50, 40)))
+    harness.run("low", low(pro=50, max=50))
+    held = {one.label("plan"): one.held for one in harness.pipeline.active_alerts()}
+    assert held == {"pro": True, "max": False}
+    # What is too few, of whatever it is a part, is over.
+    harness.after(MINUTE).run("low", low(pro=5, max=50))
+    assert list(firing(harness)) == ["max"]
+
+
 def test_without_a_share_the_population_is_for_texts_alone() -> None:
     harness = Harness(low_config(Population("token_subscribers")))
     harness.run("low", low(pro=6))
