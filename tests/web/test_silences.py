@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,22 @@ def test_what_fits_others_too_leaves_out_those_about_the_monitor(
     with behind_a_password(tmp_path) as client:
         body = a_body(matchers=named("alertname", "Token.*", isRegex=True))
         assert post(client, body).status == 200
+
+
+def test_the_maintenance_window_of_the_documentation_is_taken_and_begins_later(
+    tmp_path: Path,
+) -> None:
+    docs = Path(__file__).parents[2] / "docs" / "silences.md"
+    (body,) = re.findall(r"/api/v2/silences -d '(.*?)'", docs.read_text(), re.DOTALL)
+    with behind_a_password(tmp_path) as client:
+        answer = post(client, body.encode())
+        assert answer.status == 200
+        (asked,) = client.served.declared
+    assert isinstance(asked, AddSilence)
+    silence = asked.silence
+    assert (silence.words, silence.by) == ('target=~"db-.*"', "anna")
+    assert not silence.is_active(NOW)
+    assert silence.is_active(datetime(2026, 11, 23, 3, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"5", b""])
