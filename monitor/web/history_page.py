@@ -21,7 +21,9 @@ from monitor.web.history_rows import (
 )
 
 MAX_SHOWN = 200
-"""Of each kind on one page; the address of a day, or CSV, gives the others."""
+"""Lines of each kind on one page; the address of a day, or CSV, gives the others."""
+MAX_READ = 1000
+"""Changes: what flaps takes one line for many of them, and hides nothing that others did."""
 _MAX_LINKS = 30
 _DAYS = 7
 _ONE_DAY = timedelta(days=1)
@@ -102,16 +104,20 @@ def history_page_of(
     deliveries: Sequence[DeliveryAttempt],
     now: datetime,
 ) -> HistoryPage:
-    """Describe a part of the history; of each kind one more than is shown says that there is more."""
-    changes = tuple(past_change(one, now) for one in transitions[:MAX_SHOWN])
+    """Describe a part of the history; of each kind one more than counts says that there is more.
+
+    Of transitions MAX_READ count, of deliveries MAX_SHOWN.
+    """
+    changes = tuple(past_change(one, now) for one in transitions[:MAX_READ])
     attempts = tuple(past_delivery(one, now) for one in deliveries[:MAX_SHOWN])
-    has_more = len(transitions) > MAX_SHOWN
+    has_more = len(transitions) > MAX_READ
+    lines = folded(changes)
     return HistoryPage(
         now=now,
         headline=_headline(asked, changes, has_more=has_more),
         filters=tuple(_filters(asked, changes, now)),
-        changes=folded(changes),
-        has_more_changes=has_more,
+        changes=lines[:MAX_SHOWN],
+        has_more_changes=has_more or len(lines) > MAX_SHOWN,
         deliveries=attempts,
         has_more_deliveries=len(deliveries) > MAX_SHOWN,
         csv=_address({**asked.given, "format": "csv"}),

@@ -16,6 +16,8 @@ from monitor.web.alert_groups import SEVERITY_TONES
 from monitor.web.verdict import Tone
 from monitor.web.words import When, age, duration, when
 
+MAX_EARLIER: Final = 30
+"""Of what flapped so many changes are listed; the others are counted."""
 _OUTCOME_TONES: Final[Mapping[DeliveryOutcome, Tone]] = {
     "taken": "ok",
     "failed": "warn",
@@ -42,6 +44,11 @@ class PastChange:
     """It was only a consequence of another one, and nobody was notified."""
     earlier: tuple[PastChange, ...] = ()
     """What the same alert did shortly before, the newest first, where it flapped."""
+
+    @property
+    def listed_earlier(self) -> tuple[PastChange, ...]:
+        """Return the newest of what is in `earlier`."""
+        return self.earlier[:MAX_EARLIER]
 
     @property
     def times_fired(self) -> int:

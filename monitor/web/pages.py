@@ -22,6 +22,7 @@ from monitor.web.alert_page import (
 from monitor.web.guards import form_headers
 from monitor.web.history_csv import history_csv
 from monitor.web.history_page import (
+    MAX_READ,
     MAX_SHOWN,
     AskedHistory,
     BadFilter,
@@ -121,7 +122,7 @@ class DetailPages:
         if request.query_params.get("format") == "csv":
             return self._csv(asked)
         past = self._views.past
-        transitions = past.transitions(MAX_SHOWN + 1, asked.wanted)
+        transitions = past.transitions(MAX_READ + 1, asked.wanted)
         deliveries = past.deliveries(MAX_SHOWN + 1, wanted=asked.wanted)
         page = history_page_of(asked, transitions, deliveries, scene.now)
         return self._page("history", page, root="")

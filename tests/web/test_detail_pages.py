@@ -533,7 +533,11 @@ def test_a_long_history_is_bounded_and_says_so(client: Client) -> None:
     alerts = (an_alert(plan=f"plan {number}") for number in range(300))
     record(past, *(Transition(Change.FIRED, alert, NOW) for alert in alerts))
     answer = client.get("/history")
-    assert "at least 200 changes" in text_of(answer)
+    assert "History: 300 changes" in text_of(answer)
+    assert answer.text.count('<td data-name="Change">') == 200
     assert "Older ones are not shown" in text_of(answer)
     assert len(answer.body) < 200_000
     assert client.get("/history?format=csv").text.count("\n") == 301
+    alerts = (an_alert(plan=f"plan {number}") for number in range(300, 1100))
+    record(past, *(Transition(Change.FIRED, alert, NOW) for alert in alerts))
+    assert "History: at least 1000 changes" in text_of(client.get("/history"))

@@ -90,3 +90,22 @@ def test_the_history_counts_every_change_and_unfolds_what_flapped() -> None:
     assert under.count("<li>") == 5
     (table,) = re.findall(r'<table class="changes">(.*?)</table>', page, re.DOTALL)
     assert table.count('<td data-name="Change">') == 1
+
+
+def test_what_flapped_all_day_hides_nothing_that_others_did_and_stays_small() -> None:
+    """Twenty alerts flap at once; one that fired before them all is still on the page."""
+    with serving() as client:
+        past = client.served.past
+        before = NOW - timedelta(hours=9)
+        first = Transition(Change.FIRED, an_alert(plan="first"), before)
+        past.record({}, [first], ())
+        for number in range(20):
+            flapping = what_did(an_alert(plan=f"plan{number}"), "Fr" * 24)
+            past.record({}, [*flapping][::-1], ())
+        answer = client.get("/history")
+    assert "History: 961 changes" in answer.text
+    assert answer.text.count("fired 24 times within 7 h 50 min") == 20
+    assert answer.text.count("And 17 before these:") == 20
+    assert f"alerts/{first.alert.fingerprint}" in answer.text
+    assert "Older ones are not shown" not in answer.text
+    assert len(answer.body) < 200_000
