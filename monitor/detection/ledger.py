@@ -6,7 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from monitor.detection.ledger_crowd import missing_calls, overwritten
+from monitor.detection.ledger_crowd import (
+    missing_calls,
+    overwritten,
+    without_own_calls,
+)
 from monitor.detection.ledger_rows import Taken, begun_at_next_look
 from monitor.detection.ledger_told import (
     EVENTS_SECONDS,
@@ -65,6 +69,8 @@ class _Findings:
     cancelled: set[UserId] = field(default_factory=set)
     has_served: bool = False
     """Somebody with an empty balance, so that these are filled up."""
+    calls_while_empty: int = 0
+    """Of users whose balance was 0 or NULL at the look before as well."""
     prompt: int = 0
     changed: int = 0
     astray: int = 0
@@ -124,6 +130,8 @@ def compare(
             # One cause, one event: it says nothing of this user alone, be it one who used something meanwhile.
             user = begun_at_next_look(user)
         found.add(follow(user, look, times), at)
+        if user.empty_at is not None:
+            found.calls_while_empty += len(look.amounts)
     if alike is not None:
         some = min(alike.users, key=str)
         users = len(alike.users)
@@ -164,17 +172,18 @@ def _remembered(
     for user in found.users.values():
         initializations.setdefault(user.terms.plan, 0)
     has_left = found.has_left
+    since_left = memory.calls_at_left + found.calls_while_empty
     after = replace(
         memory,
         looked_at=at,
         looks=memory.looks + 1,
-        users=found.users,
+        users=without_own_calls(found.users, found.calls_while_empty),
         events=tuple([*events, *found.events][-MAX_EVENTS:]),
         refills=tuple([*refills, *found.refills][-MAX_EVENTS:]),
         looping=looping([*refills, *found.refills], at, settings),
         leavings=tuple([*leavings, *found.leavings][-MAX_EVENTS:]),
         left_at=at if has_left else memory.left_at,
-        calls_at_left=memory.calls if has_left else memory.calls_at_left,
+        calls_at_left=memory.calls if has_left else since_left,
         initializations=initializations,
         cancelled=memory.cancelled + len(found.cancelled),
         pace=_paced(memory, found, at, settings),

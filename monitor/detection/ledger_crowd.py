@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from monitor.model.ledger import (
     Account,
@@ -151,6 +151,24 @@ def missing_calls(
     if told is None or memory.left_at > told.at:
         return None
     return told if memory.looked_at - told.at < STOPPED_SECONDS else None
+
+
+def without_own_calls(
+    users: Mapping[UserId, LedgerUser], calls: int
+) -> Mapping[UserId, LedgerUser]:
+    """Return the users so that these calls are not taken for some of others: who made them is at 0 or NULL too.
+
+    They may have been under way as the balance ran out, so they prove neither that it was filled up nor
+    how time goes.
+    """
+    if not calls:
+        return users
+    return {
+        user: replace(one, calls_at_empty=one.calls_at_empty + calls)
+        if one.empty_at is not None
+        else one
+        for user, one in users.items()
+    }
 
 
 def _share(user: LedgerUser) -> float:

@@ -242,6 +242,25 @@ def test_a_quiet_night_on_which_balances_are_emptied_again_and_again_misses_no_c
         assert told_of(LedgerFact.STOPPED_CALLS, memory) == 0
 
 
+def test_calls_of_those_whose_balances_were_just_emptied_are_no_calls_of_others() -> (
+    None
+):
+    system = System(seed=3, users=40, per_second=1)
+    watcher = Watcher(system)
+    for _ in range(60):
+        watcher.look()
+    look_at_emptied(watcher, range(1, 36))
+
+    def fall_silent() -> None:
+        system.per_second = 1e-9
+
+    # Some of them use something, are filled up, and emptied before the next look; then nobody does anything.
+    system.at(15.0, fall_silent)
+    for _ in range(5):
+        memory = look_at_emptied(watcher, range(1, 36))
+        assert told_of(LedgerFact.STOPPED_CALLS, memory) == 0
+
+
 @pytest.mark.parametrize("ends", ["subscriptions", "accounts"])
 def test_that_those_who_wait_for_a_balance_leave_is_no_proof_that_it_is_filled_up(
     ends: str,
