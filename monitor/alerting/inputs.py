@@ -15,6 +15,7 @@ from monitor.alerting.blocking import lacked_by, shows_columns
 from monitor.alerting.causes import AlertsOf, Known, Since
 from monitor.alerting.denials import unheard
 from monitor.alerting.deploys import hold_of
+from monitor.alerting.left_unjudged import rules_left_unjudged
 from monitor.alerting.limits import findings_left_out
 from monitor.alerting.ownership import speaker_beside
 from monitor.alerting.populations import counts_in
@@ -163,18 +164,19 @@ def of_queries(
     known = Known(target, schemas, alerts_of, rules, facts.since)
     together = sessions_together(views)
     for view in views:
-        query, left_unevaluated = view.job.query.name, view.job.query.rules
+        query = view.job.query.name
         if queries is not None and query not in queries:
             continue
+        unjudged = tuple(rules_left_unjudged(facts.snapshot, view))
         first, *others = together.get(query, (query,))
         speaker = speaker_beside(facts.snapshot.queries[name, first], view, known)
         if QUERY_FAILING in rules:
-            rule = with_worst_severity(rules[QUERY_FAILING], left_unevaluated)
+            rule = with_worst_severity(rules[QUERY_FAILING], unjudged)
             samples = failing(rule, view, speaker, others)
             scope = Scope(rule.name, name, query)
             yield _of_target(facts, rule, scope, samples, root=speaker.root)
         if QUERY_STALE in rules:
-            rule = with_worst_severity(rules[QUERY_STALE], left_unevaluated)
+            rule = with_worst_severity(rules[QUERY_STALE], unjudged)
             samples = stale(rule, view, speaker)
             scope = Scope(rule.name, name, query)
             yield _of_target(facts, rule, scope, samples, root=speaker.root)

@@ -13,7 +13,7 @@ from monitor.model.populations import (
     share_text,
 )
 from monitor.model.results import Sample
-from monitor.model.settings import Labels
+from monitor.model.settings import Labels, Query, Rule
 from monitor.model.wording import format_number
 
 
@@ -46,19 +46,15 @@ class PopulationCounts:
 
     def is_unknown(self, labels: Labels) -> bool:
         """Return whether a share is asked for, and nobody counted of what: nobody knows whether it is too much."""
-        if self.above_share is None:
-            return False
-        own = dict(labels)
-        return not any(_agrees(sample, own) for sample in self.samples)
+        return self.above_share is not None and not self._sizes_of(labels)
 
     def size_of(self, labels: Labels) -> float:
         """Return how many the population of these labels is: all samples that agree where both have a label."""
+        return sum(self._sizes_of(labels))
+
+    def _sizes_of(self, labels: Labels) -> list[float]:
         own = dict(labels)
-        size = 0.0
-        for sample in self.samples:
-            if _agrees(sample, own):
-                size += sample.value
-        return size
+        return [one.value for one in self.samples if _agrees(one, own)]
 
     def texts_of(self, sample: Sample) -> Mapping[str, str]:
         """Return what the names of texts stand for; none without a population."""
@@ -84,6 +80,14 @@ def counts_in(
         return NO_POPULATION
     own = [sample for sample in samples if sample.metric == population.metric]
     return PopulationCounts(population, own)
+
+
+def needs_share_of(query: Query, rule: Rule) -> bool:
+    """Return whether a rule finds nothing while nobody knows what this query counts."""
+    population = rule.population
+    if not is_judged_by_share(population):
+        return False
+    return any(metric.name == population.metric for metric in query.metrics)
 
 
 def _agrees(sample: Sample, own: Mapping[str, str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from monitor.model.wording import format_number
 
@@ -21,7 +22,7 @@ class Population:
     """A finding is only what is above this share of it too; None: a share is for texts alone."""
 
 
-def is_judged_by_share(population: Population | None) -> bool:
+def is_judged_by_share(population: Population | None) -> TypeGuard[Population]:
     """Return whether the findings of a rule with this population depend on their share of it."""
     return population is not None and population.above_share is not None
 

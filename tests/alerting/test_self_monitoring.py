@@ -24,14 +24,17 @@ from monitor.model.own_alerts import (
     QUERY_FAILING,
     QUERY_STALE,
 )
+from monitor.model.populations import Population
 from monitor.model.results import (
     ALTERED_SESSION,
     ClockOffset,
     Failure,
     Replication,
+    Sample,
     Server,
+    Success,
 )
-from monitor.model.settings import Severity
+from monitor.model.settings import Metric, Severity
 from monitor.telemetry.own_families import TARGET_METRICS
 from tests.support.harness import (
     BALANCES,
@@ -45,6 +48,7 @@ from tests.support.harness import (
     USAGE,
     Harness,
     a_config,
+    a_query,
     a_rule,
     balances,
     columns,
@@ -419,6 +423,28 @@ def test_a_query_that_fails_is_as_loud_as_the_loudest_rule_that_it_leaves_withou
             harness.after(MINUTE).run("usage", TIMEOUT)
         (alert,) = firing(harness, "QueryFailing")
         assert alert.severity is loudest([severity, Severity.WARNING])
+
+
+def test_it_is_as_loud_as_a_rule_of_another_query_that_finds_nothing_without_it() -> (
+    None
+):
+    quiet = replace(
+        next(rule for rule in OWN_RULES if "Failing" in rule.name),
+        severity=Severity.WARNING,
+    )
+    counts = a_query("counts", metrics=(Metric("all_users", "", (), value="n"),))
+    share = Population("all_users", above_share=0.1)
+    rule = a_rule(
+        "Locked", "locked_users", population=share, severity=Severity.CRITICAL
+    )
+    metric = Metric("locked_users", "", (), value="n")
+    locked = a_query("locked", metrics=(metric,), rules=(rule,))
+    harness = Harness(a_config(locked, counts, own_rules=(quiet,)))
+    harness.run("counts", Success((Sample("all_users", (), 100.0),), 1))
+    for _ in range(4):
+        harness.after(MINUTE).run("counts", TIMEOUT)
+    (alert,) = firing(harness, "QueryFailing")
+    assert alert.severity is Severity.CRITICAL
 
 
 def test_every_rule_about_the_monitor_has_a_check_that_it_is_evaluated_over() -> None:
