@@ -13,7 +13,7 @@ import pytest
 
 from monitor.alerting.snapshot import with_alerts
 from monitor.alerting.walks import with_positions
-from monitor.model.alerts import Alert, AlertState
+from monitor.model.alerts import Alert, AlertState, Change, Transition
 from monitor.model.positions import SweepPosition
 from monitor.model.settings import labels_of
 from monitor.model.sweeps import Cycle
@@ -382,3 +382,18 @@ def test_behind_a_password_it_renews_itself_and_shows_evidence(
             f"{HEADLINE} == '6 subscribers have no balance, 2 plans, for 5 min'"
         )
         assert client.get("/").status == 401
+
+
+def test_a_number_in_the_history_stands_on_one_line(browser: Browser) -> None:
+    long = labels_of({"summary": "Users on main are not filled up any more " * 3})
+    rule = replace(UNINITIALIZED, name="TokenAutoInitStoppedForAll")
+    alert = replace(an_alert(rule, value=8.996), annotations=long)
+    with serving() as client:
+        client.served.past.record({}, [Transition(Change.FIRED, alert, NOW)], ())
+        page = browser.open(f"http://{client.host}:{client.port}/history")
+        page.resize(1280, 900)
+        height, line = page.ask(
+            "(() => { const cell = document.querySelector('td.number div');"
+            " return [cell.offsetHeight, parseFloat(getComputedStyle(cell).lineHeight)] })()"
+        )
+    assert height < 1.5 * line
