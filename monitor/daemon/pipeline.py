@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import assert_never
 
 from monitor.alerting import cycle, deploys, derived
@@ -47,16 +46,14 @@ from monitor.daemon.messages import (
     Tick,
     Work,
 )
+from monitor.daemon.notifying import Notifying
 from monitor.daemon.planning import with_moved_plans, with_overdue_plans, with_plans
-from monitor.daemon.recorded import NOTHING_KEPT, Kept, noted_news, noted_reminders
+from monitor.daemon.recorded import NOTHING_KEPT, Kept
 from monitor.daemon.restoring import detectors_of, restored
 from monitor.daemon.sources import Sources
 from monitor.model.alerts import Alert, Delivery, Notification
 from monitor.model.results import CANCELLED, Failure, Result
 from monitor.model.settings import Config, Job, JobKey
-from monitor.notify.notified import refused_by
-from monitor.notify.reminders import Reminders
-from monitor.notify.routing import notifications_for
 from monitor.storage import State
 from monitor.timing.clock import SLEPT, SettableClock
 from monitor.timing.shift import moved
@@ -87,7 +84,7 @@ class Pipeline:
         self._reconnects = Reconnects()
         self._explained: dict[JobKey, datetime] = {}
         """Until when the alert of a root last spoke for a query."""
-        self._reminders = Reminders()
+        self._notifying = Notifying()
         self._maintenance = Maintenance(state, listener)
         self._declared = DeclaredRecord(state, listener, latest)
         # What there was before a configuration whose changes the state has not taken yet.
@@ -271,26 +268,22 @@ class Pipeline:
         for scope, error in changes.failed:
             self._listener.on_unevaluated(scope, error)
         self._declared.mark(changes, now)
-        transitions = tuple(changes.transitions)
-        full: frozenset[str] = frozenset()
-        if transitions or reminds:
-            full = self._state.bound_outbox(now)
         receivers = self._config.receivers
-        notify = partial(notifications_for, receivers, run_key=run_key, now=now)
-        notifications = noted_news(changes, partial(notify, full=full))
-        if reminds:
-            due = partial(self._reminders.due, receivers, now=now, full=full)
-            notifications += noted_reminders(changes, due)
+        notices = self._notifying.notices(
+            self._state, changes, receivers, run_key=run_key, now=now, reminds=reminds
+        )
+        if notices.marks:
+            kept = replace(kept, marks={**kept.marks, **notices.marks})
         if changes.is_empty and kept.is_empty:
             self._accept(changes)
             return
         yield from self._moves.record(self._active.active, self.snapshot.declared)
-        self._record(changes, notifications, kept)
+        self._record(changes, notices.notifications, kept)
         if changes.is_empty:
             return
         self._publish(with_alerts(self.snapshot, self._active.everything()))
-        self._listener.on_transitions(transitions)
-        self._listener.on_refused(refused_by(receivers, transitions, full))
+        self._listener.on_transitions(tuple(changes.transitions))
+        self._listener.on_refused(notices.refused)
         yield WakeReceivers()
 
     def _record(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeAlias
 
 from monitor.model.own_alerts import WATCHDOG
 from monitor.model.results import EvidenceRow
@@ -255,6 +256,10 @@ def alerts_that_fired(
     return [*{(alert.fingerprint, alert.fired_at): alert for alert in fired}.values()]
 
 
+NoticeGroup: TypeAlias = tuple[str, str, str]
+"""A receiver, and the rule and target that one notification to it is about; the target may be empty."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notification:
     """What is due to one receiver: the transitions of one rule, target and run, in one message."""
@@ -269,6 +274,23 @@ class Notification:
     id: int | None = None
     is_repeat: bool = False
     """Nothing changed: it only says that these still fire."""
+
+    @property
+    def about(self) -> NoticeGroup:
+        """Return what it is about, and for whom."""
+        return self.receiver, self.group["alertname"], self.group.get("target", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """A receiver, and the fingerprint of an alert that fires and of which it did not get what it was to be sent."""
+
+    receiver: str
+    fingerprint: str
+
+
+GivenUp: TypeAlias = Mapping[Untold, datetime]
+"""When the newest was made of what was given up: who was notified since then knows the alert."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from monitor.model.alerts import Alert, Change, Notification, Transition
+from monitor.model.alerts import (
+    Alert,
+    Change,
+    GivenUp,
+    Notification,
+    Transition,
+    Untold,
+)
 from monitor.model.settings import Labels, Receiver
 from monitor.notify.ends import as_it_was
 from monitor.notify.routing import is_to_hear
@@ -45,6 +52,26 @@ def with_notified(
         return alert
     merged = {**dict(alert.notified), **receivers}
     return replace(alert, notified=tuple(sorted(merged.items())), unended=unended)
+
+
+def without_given_up(alert: Alert, given_up: GivenUp) -> Alert:
+    """Return an alert as one of which those were not notified for whom that was given up, and nothing made since."""
+    notified = tuple(
+        (name, at)
+        for name, at in alert.notified
+        if not _is_untold(given_up, name, alert, at)
+    )
+    unended = tuple(
+        (name, one)
+        for name, one in alert.unended
+        if not _is_untold(given_up, name, as_it_was(alert, one), one.fired_at)
+    )
+    return replace(alert, notified=notified, unended=unended)
+
+
+def _is_untold(given_up: GivenUp, receiver: str, alert: Alert, at: datetime) -> bool:
+    made_at = given_up.get(Untold(receiver, alert.fingerprint))
+    return made_at is not None and at <= made_at
 
 
 def refused_by(

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeAlias
 
 from monitor.alerting.resolved import end_of
 from monitor.alerting.severity import SUPERSEDED
-from monitor.model.alerts import Alert, AlertState, Change, Notification, Scope
+from monitor.model.alerts import (
+    Alert,
+    AlertState,
+    Change,
+    NoticeGroup,
+    Notification,
+    Scope,
+)
 from monitor.model.settings import Labels, Receiver
 from monitor.notify.ends import as_known_to
 from monitor.notify.notified import notified_at
 from monitor.notify.routing import Batch, is_to_hear, notified_once
 
+WaitingGroups: TypeAlias = Callable[[], Collection[NoticeGroup]]
+"""Returns of what something waits in the outbox."""
+
+_LOOKED_AT_AGAIN: Final = timedelta(minutes=1)
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -45,8 +56,12 @@ class Reminders:
         *,
         now: datetime,
         full: Collection[str] = (),
+        waiting: WaitingGroups = frozenset,
     ) -> tuple[Notification, ...]:
-        """Make the notifications that are due now; receivers that are `full` get none."""
+        """Make the notifications that are due now; receivers that are `full` get none.
+
+        Nothing is repeated of what something is `waiting`, which is asked only where something is due again.
+        """
         self._forget_if_others(receivers, frozenset(full))
         open_to = notified_once(
             receiver for receiver in receivers if receiver.name not in self._full
@@ -60,7 +75,26 @@ class Reminders:
             if look.next_at <= now:
                 due.extend(alerts.values())
         self._looks = looks
-        return reminders_for(open_to, due, now=now)
+        return self._without_waiting(reminders_for(open_to, due, now=now), waiting, now)
+
+    def _without_waiting(
+        self, made: tuple[Notification, ...], waiting: WaitingGroups, now: datetime
+    ) -> tuple[Notification, ...]:
+        """Leave out the repeats that the outbox would not take: who counts as notified has a notification."""
+        repeats = [one for one in made if one.is_repeat]
+        if not repeats:
+            return made
+        news = [one for one in made if not one.is_repeat]
+        busy = {*waiting(), *(one.about for one in news)}
+        for one in repeats:
+            if one.about not in busy:
+                news.append(one)
+                continue
+            # What waits may wait for a day: thousands of alerts are not looked at each second of it.
+            for scope in {alert.scope for alert in one.alerts}:
+                look = self._looks[scope]
+                self._looks[scope] = replace(look, next_at=now + _LOOKED_AT_AGAIN)
+        return tuple(news)
 
     def _forget_if_others(
         self, receivers: tuple[Receiver, ...], full: frozenset[str]

@@ -31,10 +31,15 @@ def write_mark(connection: sqlite3.Connection, name: str, at: datetime) -> None:
     connection.execute(_WRITE, (name, instant_to_text(at)))
 
 
-def write_marks(connection: sqlite3.Connection, marks: Mapping[str, datetime]) -> None:
-    """Write several instants by their names."""
+def write_marks(
+    connection: sqlite3.Connection, marks: Mapping[str, datetime | None]
+) -> None:
+    """Write several instants by their names; None: forget the one of that name."""
     for name, at in marks.items():
-        write_mark(connection, name, at)
+        if at is None:
+            connection.execute("DELETE FROM marks WHERE name = ?", (name,))
+        else:
+            write_mark(connection, name, at)
 
 
 def move_marks(connection: sqlite3.Connection, by: timedelta) -> None:

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
-from monitor.model.alerts import Delivery, Notification
+from monitor.model.alerts import Delivery, Notification, Untold
+from monitor.storage.given_up import mark_of
 from monitor.storage.history import (
     DeliveryRow,
     bounded,
     fingerprints_of,
     insert_deliveries,
 )
+from monitor.storage.marks import write_mark
 from monitor.storage.rows import column_list, placeholders
 from monitor.storage.serialization import (
     UnreadableError,
@@ -145,13 +147,20 @@ def give_up(
     values: Sequence[object],
     how: GivingUp,
 ) -> tuple[Delivery, ...]:
-    """Move rows to the history without an attempt; return what has to be logged of each, oldest first."""
-    select = f"SELECT id, receiver, key, labels, alerts FROM outbox WHERE {where} ORDER BY id"
+    """Move rows to the history without an attempt; return what has to be logged of each, oldest first.
+
+    What fires of it is marked: its receiver was not notified of it.
+    """
+    columns = "id, receiver, key, labels, alerts, created_at, is_repeat"
+    select = f"SELECT {columns} FROM outbox WHERE {where} ORDER BY id"
     found = connection.execute(select, values).fetchall()
     rows: list[DeliveryRow] = []
     deliveries: list[Delivery] = []
-    for _, receiver, key, labels, alerts in found:
+    for _, receiver, key, labels, alerts, created_at, is_repeat in found:
         about = _about(labels, alerts)
+        if not is_repeat:
+            # Who missed a repeat knows the alert, and is due the next one.
+            _mark_untold(connection, receiver, alerts, created_at)
         row = DeliveryRow(
             at=instant_to_text(how.at),
             receiver=receiver,
@@ -180,6 +189,18 @@ def give_up(
         "DELETE FROM outbox WHERE id = ?", [(id_,) for id_, *_ in found]
     )
     return tuple(deliveries)
+
+
+def _mark_untold(
+    connection: sqlite3.Connection, receiver: str, alerts: str, created_at: str
+) -> None:
+    """Mark of what fires that its receiver did not get it; nothing of what cannot be read."""
+    with suppress(ValueError, TypeError):
+        made_at = text_to_instant(created_at)
+        for alert in text_to_alerts(alerts):
+            if alert.is_firing():
+                untold = Untold(receiver, alert.fingerprint)
+                write_mark(connection, mark_of(untold), made_at)
 
 
 class _About(NamedTuple):

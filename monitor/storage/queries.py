@@ -10,13 +10,22 @@ from functools import partial
 from typing import Any, TypeVar
 
 from monitor.detection.rules import RuleMemory
-from monitor.model.alerts import Alert, AlertState, Change, Transition
+from monitor.model.alerts import (
+    Alert,
+    AlertState,
+    Change,
+    GivenUp,
+    NoticeGroup,
+    Transition,
+    Untold,
+)
 from monitor.model.deploys import Deploys
 from monitor.model.positions import Position
 from monitor.model.settings import JobKey, Labels
 from monitor.model.silences import Silences
 from monitor.model.trends import SeriesName, Slots, TargetTrends
 from monitor.storage.deploys import DEPLOY_COLUMNS, row_to_deploys
+from monitor.storage.given_up import OF_GIVEN_UP, untold_of
 from monitor.storage.history import (
     DeliveryAttempt,
     DeliveryRow,
@@ -39,6 +48,7 @@ from monitor.storage.serialization import (
     instant_to_text,
     text_to_alert,
     text_to_instant,
+    text_to_json,
 )
 from monitor.storage.silences import SILENCE_COLUMNS, row_to_silence
 from monitor.storage.trends import SERIES_COLUMNS, row_to_slot
@@ -161,6 +171,11 @@ class StateQueries(ABC):
         )
         return dict(self._readable("outbox", _outbox_view, rows))
 
+    def waiting_groups(self) -> frozenset[NoticeGroup]:
+        """Return of which rules and targets something waits, with its receiver."""
+        rows = self._rows("SELECT DISTINCT receiver, labels FROM outbox")
+        return frozenset(self._readable("outbox", _waiting_group, rows))
+
     def last_results(self) -> tuple[LastResult, ...]:
         """Return what each query last gave, by target and query."""
         columns = column_list(LastResultRow._fields)
@@ -231,6 +246,13 @@ class StateQueries(ABC):
         rows = self._rows("SELECT at FROM marks WHERE name = ?", (name,))
         return next(self._readable("marks", _instant, rows), None)
 
+    def given_up(self) -> GivenUp:
+        """Return what firing alerts whose receivers did not get it were given up, and is not taken back yet."""
+        rows = self._rows(
+            "SELECT name, at FROM marks WHERE name GLOB ?", (OF_GIVEN_UP,)
+        )
+        return dict(self._readable("marks", _given_up, rows))
+
     def clock_shift(self) -> timedelta:
         """Return how far the clock was set since the state began."""
         return mark_to_shift(self.read_mark(CLOCK_SHIFT))
@@ -261,6 +283,17 @@ def _alert(row: _Row) -> Alert:
 def _instant(row: _Row) -> datetime:
     (text,) = row
     return text_to_instant(text)
+
+
+def _given_up(row: _Row) -> tuple[Untold, datetime]:
+    name, text = row
+    return untold_of(name), text_to_instant(text)
+
+
+def _waiting_group(row: _Row) -> NoticeGroup:
+    receiver, labels = row
+    group = dict(text_to_json(labels))
+    return receiver, group.get("alertname", ""), group.get("target", "")
 
 
 def _outbox_view(row: _Row) -> tuple[str, OutboxView]:

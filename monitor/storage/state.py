@@ -118,7 +118,7 @@ class State(StateQueries):
         transitions: Sequence[Transition],
         notifications: Sequence[Notification],
         *,
-        marks: Mapping[str, datetime] = MappingProxyType({}),
+        marks: Mapping[str, datetime | None] = MappingProxyType({}),
         positions: Mapping[JobKey, Position] = MappingProxyType({}),
         memories: Mapping[MemoryKey, RuleMemory] = MappingProxyType({}),
         declared: Declared = NOTHING_NEW,
@@ -126,8 +126,8 @@ class State(StateQueries):
         """Write what one result changed, all of it or nothing; each scope's alerts replace those that it had.
 
         Alerts by their labels; `transitions` in the order in which they came; `notifications` go to the end
-        of their receivers' outboxes; `marks` are instants by name, `positions` how far walks have come
-        and `memories` what rules remember, beside those that are there; `declared` replaces all that was.
+        of their receivers' outboxes; `marks` are instants by name (None: forget it), `positions` how far walks
+        have come and `memories` what rules remember, beside those that are there; `declared` replaces all that was.
         """
 
         def write(connection: sqlite3.Connection) -> None:
