@@ -23,12 +23,13 @@ from monitor.model.own_alerts import (
 )
 from monitor.model.results import Sample
 from monitor.model.settings import Rule
-from monitor.model.wording import utc_minute
+from monitor.model.wording import utc_minute, utc_second
 
 _FULL = (
     " Its outbox is full: what waits is merged to the last state of each alert, and what begins now is told"
     " when there is room."
 )
+_OTHERS = " It takes others: what it does not take may be refused for what it says."
 _SHOWN_PROBLEMS = 3
 _DAY_SECONDS = 86400.0
 
@@ -54,7 +55,7 @@ SelfCheck: TypeAlias = Callable[[Rule, SelfStatus, datetime], BySubject]
 
 
 def delivery_failing(rule: Rule, status: SelfStatus, now: datetime) -> BySubject:
-    """Return for each receiver how many seconds it has failed.
+    """Return for each receiver how many seconds it has failed, or the notification that it does not take.
 
     Only that it took something, or that nothing waits, says that it does not fail: not that nobody tried
     since we began, and not that it has failed for less long than the rule allows.
@@ -68,26 +69,46 @@ def delivery_failing(rule: Rule, status: SelfStatus, now: datetime) -> BySubject
 
 
 def _is_well(health: ReceiverHealth) -> bool:
-    is_failing = health.failing_since is not None or health.full_since is not None
-    return not is_failing and health.waiting == 0
+    return not _began(health) and health.waiting == 0
+
+
+def _began(health: ReceiverHealth) -> list[datetime]:
+    """Return since when what fails does so."""
+    untaken_since = None if health.untaken is None else health.untaken.since
+    since = (health.failing_since, health.full_since, untaken_since)
+    return [at for at in since if at is not None]
 
 
 def _failing_seconds(
     rule: Rule, name: str, health: ReceiverHealth, now: datetime
 ) -> Sample:
-    began = [at for at in (health.failing_since, health.full_since) if at is not None]
-    seconds = (now - min(began)).total_seconds() if began else 0.0
-    reason, message = health.reason, health.message
-    is_full = health.full_since is not None
-    if is_full and health.failing_since is None:
-        reason, message = "outbox_full", "it takes less than there is to tell"
+    began = _began(health)
+    since = min(began, default=now)
+    reason, message = _reason_and_message(health)
     details = {
         "reason": reason,
         "message": message,
+        "failing_since": utc_second(since) if began else "",
         "waiting": str(health.waiting),
-        "full": _FULL if is_full else "",
+        "full": "" if health.full_since is None else _FULL,
+        "others": _OTHERS if _takes_others(health) else "",
     }
+    seconds = (now - since).total_seconds()
     return own_sample(rule, seconds, {"receiver": name}, details)
+
+
+def _reason_and_message(health: ReceiverHealth) -> tuple[str, str]:
+    untaken = health.untaken
+    if health.failing_since is None and health.full_since is not None:
+        return "outbox_full", "it takes less than there is to tell"
+    if untaken is not None and _takes_others(health):
+        return untaken.reason, untaken.message
+    return health.reason, health.message
+
+
+def _takes_others(health: ReceiverHealth) -> bool:
+    """Return whether it is one notification that fails, and not the receiver."""
+    return health.untaken is not None and health.failing_since is None
 
 
 def state_disk_low(rule: Rule, status: SelfStatus, _now: datetime) -> BySubject:

@@ -294,6 +294,15 @@ GivenUp: TypeAlias = Mapping[Untold, datetime]
 
 
 @dataclass(frozen=True, slots=True)
+class Untaken:
+    """A notification that waits and fails at each attempt: since the first of them, and how at the last."""
+
+    since: datetime
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiverHealth:
     """How a receiver does: failing since when and why, how much waits for it, and how long.
 
@@ -307,6 +316,8 @@ class ReceiverHealth:
     oldest_at: datetime | None = None
     full_since: datetime | None = None
     """Since when its outbox takes nothing that is new."""
+    untaken: Untaken | None = None
+    """What fails for longest of what waits, while others are taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol
 
-from monitor.model.alerts import Notification, ReceiverHealth
+from monitor.model.alerts import Notification, ReceiverHealth, Untaken
 from monitor.model.errors import DeliveryError
 from monitor.model.settings import Receiver
 from monitor.notify.attempt import Attempt
 from monitor.notify.backoff import NOTIFICATION, RECEIVER
 from monitor.notify.context import DeliveryContext, Waiting
 from monitor.notify.worker import Worker
+from monitor.timing.shift import moved
 
 # One that fails may be refused for what it says; two different ones in a row are the receiver's doing.
 _FAILED_FOR_A_BREAK: Final = 2
@@ -59,6 +60,8 @@ class OutboxWorker(Worker):
         self._not_before: datetime | None = None
         self._is_moved = False
         self._clock_shift = context.clock.clock_shift
+        # By their numbers: that others are taken does not say that these are.
+        self._untaken: Mapping[int, Untaken] = {}
 
     @property
     def workers(self) -> Sequence[Worker]:
@@ -68,18 +71,24 @@ class OutboxWorker(Worker):
     def status(self, waiting: Waiting | None) -> ReceiverHealth:
         """Return what waits and how the last attempts went."""
         health = self.health
+        if waiting is None:
+            return ReceiverHealth(
+                health.failing_since, health.last_reason, health.last_message
+            )
         return ReceiverHealth(
             health.failing_since,
             health.last_reason,
             health.last_message,
-            0 if waiting is None else waiting.waiting,
-            None if waiting is None else waiting.oldest_at,
-            None if waiting is None else waiting.full_since,
+            waiting.waiting,
+            waiting.oldest_at,
+            waiting.full_since,
+            min(self._untaken.values(), key=lambda one: one.since, default=None),
         )
 
     def move(self, by: timedelta) -> None:
         """Move what is kept; what waits is tried at once."""
         super().move(by)
+        self._untaken = moved(self._untaken, by)
         self._not_before = None
         self._clock_shift = self._clock.clock_shift
         # An attempt under way may yet write when to try again by the old clock.
@@ -141,7 +150,11 @@ class OutboxWorker(Worker):
         if clock_shift != self._clock_shift:
             # The clock was set, and what waits was not moved with it yet: its age is not known.
             return
-        for given_up in self._outbox.expire(self.receiver.name, now=now):
+        expired = self._outbox.expire(self.receiver.name, now=now)
+        if expired:
+            # Which they were is not said; what still waits is known again after its next attempt.
+            self._untaken = {}
+        for given_up in expired:
             self._on_delivery(given_up)
 
     def _deliver(self, notification: Notification) -> bool:
@@ -149,6 +162,7 @@ class OutboxWorker(Worker):
         done = self._attempt(partial(self._sender.send, notification))
         was_broken = self._is_broken
         self._weigh(notification, done.error)
+        self._untaken = self._with_attempt(notification, done)
         self._unrecorded.append(partial(self._record_attempt, notification, done))
         if done.error is None and was_broken:
             self._unrecorded.append(self._retry_now)
@@ -157,6 +171,18 @@ class OutboxWorker(Worker):
         finally:
             self._report(done)
         return done.error is None
+
+    def _with_attempt(
+        self, notification: Notification, done: Attempt
+    ) -> Mapping[int, Untaken]:
+        """Return what waits although it was tried, with one more attempt; made anew, since others read it."""
+        untaken = dict(self._untaken)
+        id_, error = notification.id or 0, done.error
+        known = untaken.pop(id_, None)
+        if error is not None and error.recoverable:
+            since = done.at if known is None else known.since
+            untaken[id_] = Untaken(since, error.reason, error.message)
+        return untaken
 
     def _weigh(self, notification: Notification, error: DeliveryError | None) -> None:
         """Break off for a while when the receiver fails; an answer that is of no use again is an answer."""

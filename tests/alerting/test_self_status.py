@@ -14,14 +14,18 @@ from monitor.alerting.self_status import (
     certificates_ending,
     config_rejected,
 )
+from monitor.config import load
 from monitor.daemon.config_status import ConfigStatus
+from monitor.model.alerts import Alert, ReceiverHealth, Untaken
 from monitor.model.certificates import Certificate
 from monitor.model.conditions import Condition
 from monitor.model.results import Outcome
-from monitor.model.settings import Severity, labels_of
+from monitor.model.settings import Config, Severity, labels_of
+from monitor.notify.kinds import KINDS
 from monitor.secrets.certificates import end_of_certificate, end_of_certificate_in
 from monitor.telemetry.counters import Telemetry
 from monitor.web import LastReload
+from tests.alerting.test_shipped_causes import CONFIG as SHIPPED
 from tests.support.harness import (
     COLUMNS,
     LOST,
@@ -160,3 +164,49 @@ def test_what_is_refused_stands_until_it_is_taken_from_where_it_came() -> None:
     )
     status.note_web(())
     assert (telemetry.reload_ok, reloads) == (True, [True])
+
+
+def _delivery_failing(harness: Harness) -> Alert:
+    """Return the alert of a receiver that takes nothing, or not all."""
+    alerts = harness.pipeline.snapshot.alerts
+    return next(one for one in alerts if one.name == "TokenMonitorDeliveryFailing")
+
+
+def test_a_receiver_that_fails_is_said_to_since_it_began_to_and_not_since_it_was_too_long(
+    tmp_path: Path,
+) -> None:
+    harness = Harness(_shipped(tmp_path))
+    harness.health["hook"] = ReceiverHealth(harness.at, "refused", "refused", 3)
+    harness.after(6 * MINUTE).tick()
+    said = dict(_delivery_failing(harness).annotations)
+    assert said["summary"] == (
+        "Receiver hook does not take what is due to it since 2026-03-01 12:00:00 UTC; 3 notifications wait"
+    )
+    assert (
+        "Alerts do not reach hook since 2026-03-01 12:00:00 UTC" in said["description"]
+    )
+    assert "others" not in said["description"].split("They are kept")[0]
+
+
+def test_a_receiver_that_does_not_take_one_notification_is_reported_though_it_takes_others(
+    tmp_path: Path,
+) -> None:
+    harness = Harness(_shipped(tmp_path))
+    untaken = Untaken(harness.at, "http_500", "boom")
+    one_fails = ReceiverHealth(None, "", "", 1, harness.at, untaken=untaken)
+    harness.health["hook"] = one_fails
+    harness.after(4 * MINUTE).tick()
+    assert "TokenMonitorDeliveryFailing" not in harness.shown()
+    harness.after(2 * MINUTE).tick()
+    said = dict(_delivery_failing(harness).annotations)
+    assert "(http_500: boom). It takes others" in said["description"]
+    harness.health["hook"] = ReceiverHealth()
+    harness.tick()
+    assert harness.shown()["TokenMonitorDeliveryFailing"] == "resolved"
+
+
+def _shipped(directory: Path) -> Config:
+    """Return a configuration with the shipped rules about the monitor."""
+    (directory / "config.toml").write_text(SHIPPED)
+    config = load(directory / "config.toml", {}, KINDS)
+    return replace(a_config(COLUMNS), own_rules=config.own_rules)

@@ -574,13 +574,14 @@ def test_what_has_waited_too_long_is_given_up_while_its_receiver_is_down(
         put(state, "1")
         hook = receiver(f"http://127.0.0.1:{free_port()}")
         with deliveries(state, reported, hook, jitter=FOR_LONG, clock=clock) as made:
-            until(lambda: reported.deliveries)
+            until(lambda: made.status()["hook"].untaken)
             clock.by = timedelta(hours=25)
             made.poke()
             until(lambda: "expired" in reported.reasons())
             until(lambda: not state.outbox())
             assert made.status()["hook"].reason == "refused"
             assert made.status()["hook"].failing_since == reported.deliveries[0].at
+            assert made.status()["hook"].untaken is None
 
 
 class Stuck:
