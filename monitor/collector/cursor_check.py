@@ -40,8 +40,8 @@ _FEW = 10_000
 """So many rows are read at once, whatever their order."""
 _PROBES = 12
 _SLACK_SECONDS = 3600.0
-_NEWEST = 200
-_FEWEST_STEPS = 20
+_NEWEST = 10
+_FEWEST_STEPS = 9
 _MAX_STEP = 100
 """Servers that number in turns leave out some, as many as there are of them."""
 

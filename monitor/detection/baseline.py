@@ -200,6 +200,9 @@ class Baseline:
         memory = self._memory
         before = memory.half_hour
         if before == half_hour:
+            if self._judge.is_long != self._is_long:
+                # How far apart points are is known by now: a restart would judge by that, too.
+                self._judge = self._judge_at(half_hour)
             return
         if before is not None and before // 2 != half_hour // 2:
             self._end_hour(is_followed=before // 2 + 1 == half_hour // 2)
@@ -252,8 +255,12 @@ class Baseline:
         known = NOTHING_KNOWN
         if half_hour is not None:
             known = references_at(memory, self._settings, half_hour)
-        is_long = memory.step >= self._settings.long_step_seconds
-        return Judge(memory, self._settings, known, is_long)
+        return Judge(memory, self._settings, known, self._is_long)
+
+    @property
+    def _is_long(self) -> bool:
+        """Return whether points are so far apart that each stands for its time."""
+        return self._memory.step >= self._settings.long_step_seconds
 
     def _age(self, at: float) -> float:
         began = self._memory.first_at

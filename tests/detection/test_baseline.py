@@ -7,7 +7,7 @@ import json
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.detection.baseline import Baseline
@@ -81,6 +81,7 @@ def test_a_record_is_at_most_4_kb(number: float) -> None:
 
 
 @settings(max_examples=40, deadline=None)
+@example(0, MINUTE, 1.0, 2)
 @given(
     st.integers(0, 2**32),
     st.sampled_from([MINUTE, STEP, HOUR]),
