@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from itertools import product
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from monitor.model.alerts import Alert
-from monitor.model.settings import Labels
+from monitor.model.cause_graph import Claims
+from monitor.model.settings import Labels, labels_of
+
+NO_CLAIMS: Mapping[str, Claims] = MappingProxyType({})
 
 _OF_THE_RULE: Final = frozenset({"alertname", "severity"})
 """Labels that say which rule it is, and not what it is about."""
@@ -32,7 +37,10 @@ class _Index:
 class CauseIndex:
     """Finds those that fire by labels; a thousand of a rule are looked through once, not a thousand times."""
 
-    def __init__(self, alerts: Iterable[Alert] = ()) -> None:
+    def __init__(
+        self, alerts: Iterable[Alert] = (), claims: Mapping[str, Claims] = NO_CLAIMS
+    ) -> None:
+        self._claims = claims
         # Of several that fit any would do; by the labels it is the same one at each look.
         self._alerts = sorted(alerts, key=lambda alert: alert.labels)
         self._by_names: dict[_Names, _Index] = {}
@@ -64,9 +72,17 @@ class CauseIndex:
         index = _Index()
         for alert in self._alerts:
             if alert.is_firing():
-                index.add(_part(alert.labels, names), alert)
+                for labels in self._labels_of(alert):
+                    index.add(_part(labels, names), alert)
         self._by_names[names] = index
         return index
+
+    def _labels_of(self, alert: Alert) -> Iterable[Labels]:
+        """Yield the labels of an alert, once with each of the values that it claims of others."""
+        claims = self._claims.get(alert.name, ())
+        choices = [[(name, value) for value in values] for name, values in claims]
+        for chosen in product(*choices):
+            yield labels_of({**dict(chosen), **dict(alert.labels)})
 
 
 def _part(labels: Labels, names: Set[str]) -> Labels:

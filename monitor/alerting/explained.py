@@ -16,7 +16,7 @@ from monitor.alerting.cause_index import CauseIndex
 from monitor.alerting.left import is_of_those_who_left
 from monitor.alerting.shown import EXPLAINED, explained_text
 from monitor.model.alerts import Alert, Scope
-from monitor.model.cause_graph import CauseGraph
+from monitor.model.cause_graph import CauseGraph, Claims
 from monitor.model.settings import labels_of
 
 
@@ -62,11 +62,13 @@ def causes_of(scope: Scope, changes: Changes, graph: CauseGraph) -> CauseIndex:
     explain anything that goes on for those who left alone.
     """
     alerts: list[Alert] = []
+    claims: dict[str, Claims] = {}
     for cause in changes.judged(graph.causes_of(scope.rule), scope.target):
         scope_of_cause = Scope(cause.name, scope.target, cause.query)
         alerts += changes.of(scope_of_cause).values()
+        claims[cause.name] = cause.claims
     alerts = [alert for alert in alerts if not is_of_those_who_left(alert)]
-    return CauseIndex(alerts)
+    return CauseIndex(alerts, claims)
 
 
 @dataclass(slots=True)

@@ -113,8 +113,10 @@ def _deployments(declared: TargetDeploys) -> Iterator[str]:
 
 def _relations(rule: Rule) -> Iterator[str]:
     """Yield what a rule mutes, and what mutes it by its own word."""
+    claims = [f"{name} {' or '.join(values)}" for name, values in rule.explains_where]
+    of_which = f" ({', '.join(claims)})" if claims else ""
     for explained in rule.explains:
-        yield f"  explains {explained}, which is muted while it fires"
+        yield f"  explains {explained}{of_which}, which is muted while it fires"
     muting = " or ".join(rule.muted_by)
     if muting:
         yield f"  is muted while {muting} fires"

@@ -19,7 +19,7 @@ from monitor.config.toml.problems import Problems, near_miss
 
 _OF_ALL_QUERIES: Final = "is the same on all targets; write it in [queries.{name}]"
 _OF_ALL_RULES: Final = "is the same on all targets; write it in [rules.{name}]"
-_RELATIONS: Final = frozenset({"explains", "muted_by"})
+_RELATIONS: Final = frozenset({"explains", "explains_where", "muted_by"})
 """What rules say of each other: of a name, and not of a rule on a target."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from monitor.model.cause_hours import (
     NO_HOURS,
@@ -16,6 +16,9 @@ from monitor.model.cause_hours import (
     hours_of,
 )
 
+Claims: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
+"""Labels, each with the values that an alert may have in it to be explained, where it has the label."""
+
 
 @dataclass(frozen=True, slots=True)
 class CauseRule:
@@ -23,6 +26,7 @@ class CauseRule:
 
     name: str
     query: str
+    claims: Claims = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,10 @@ class ExplainingRule(RuleWithHours, Protocol):
         """Return the names of the rules that it explains."""
 
     @property
+    def explains_where(self) -> Claims:
+        """Return which alerts of these."""
+
+    @property
     def muted_by(self) -> tuple[str, ...]:
         """Return the names of the rules that explain it."""
 
@@ -112,7 +120,7 @@ def graph_of(
         rules += [(rule, query.name) for rule in query.rules]
     of_names: dict[str, dict[CauseRule, None]] = {}
     for rule, query_name in rules:
-        cause = CauseRule(rule.name, query_name)
+        cause = CauseRule(rule.name, query_name, rule.explains_where)
         of_names.setdefault(rule.name, {})[cause] = None
         for name in rule.explains:
             causes.setdefault(name, {})[cause] = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
+from monitor.model.cause_graph import Claims
 from monitor.model.columns import ColumnName, Labels
 from monitor.model.conditions import Condition
 from monitor.model.detectors import Detector, RateDetector
@@ -56,6 +57,7 @@ class Rule:
     detector: Detector | None = None
     """What its samples are compared with that is remembered of them; None: with numbers."""
     explains: tuple[str, ...] = ()  # what its alerts mute: docs/adr/0044
+    explains_where: Claims = ()  # and of these only what has one of some values in a label
     muted_by: tuple[str, ...] = ()  # what mutes its alerts, said from the other end
     repaired: Repaired | None = None  # who did not leave: docs/adr/0045
     population: Population | None = None

@@ -118,6 +118,34 @@ def test_what_is_explained_fires_without_a_notice_while_its_cause_fires() -> Non
     assert harness.reported() == [f"{CAUSE} fired", f"{EFFECT} fired"]
 
 
+def test_of_what_it_explains_only_alerts_with_one_of_the_values_that_it_claims_are_muted() -> (
+    None
+):
+    cause = a_rule(
+        CAUSE,
+        "cause_users",
+        explains=(EFFECT,),
+        explains_where=(("plan", ("pro", "max")), ("region", ("eu",))),
+    )
+    metric = Metric("cause_users", "", (), value="users")
+    config = a_config(
+        a_query("cause", metrics=(metric,), rules=(cause,)),
+        a_health_query("effect", a_rule(EFFECT, "effect_users")),
+        own_rules=OWN,
+    )
+    harness = Harness(config).after(MINUTE)
+    harness.run("cause", Success((Sample("cause_users", (), 1.0),), 1))
+    harness.run("effect", found("effect", pro=1, max=1, free=1))
+    harness.after(2 * MINUTE).run("effect", found("effect", pro=1, max=1, free=1))
+    muted = {
+        alert.label("plan"): alert.muted_by is not None
+        for alert in harness.pipeline.active_alerts()
+        if alert.name == EFFECT
+    }
+    assert muted == {"pro": True, "max": True, "free": False}
+    assert annotation(harness, CAUSE) == f"{EFFECT} (2)"
+
+
 def test_it_waits_one_interval_of_its_causes_query_so_that_the_cause_is_heard_first() -> (
     None
 ):

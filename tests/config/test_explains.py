@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from monitor.model.cause_graph import CauseRule
 from tests.config.folder import TARGET, Folder, rule_of
 
@@ -43,6 +45,25 @@ def test_a_rule_knows_what_it_explains_and_the_configuration_what_explains_it(
     ranks = [graph.rank(name) for name in ("Reason", "Cause", "Effect")]
     assert ranks == sorted(ranks)
     assert graph.rank("Nothing") < min(ranks)
+
+
+@pytest.mark.parametrize(
+    ("where", "fault"),
+    [
+        ("{ code = [] }", "code: has no value: nothing would be explained"),
+        (
+            '{ target = ["main"] }',
+            "target: is a label of every alert, which explains says already",
+        ),
+    ],
+)
+def test_what_can_be_no_choice_of_what_is_explained_is_refused(
+    folder: Folder, where: str, fault: str
+) -> None:
+    add_query(folder, "one", Cause=["Effect"], Effect=[])
+    override = f"[rules.Cause]\nexplains_where = {where}\n"
+    (problem,) = folder.problems(TARGET + override)
+    assert problem.endswith(f"rules.Cause.explains_where.{fault}")
 
 
 def test_what_no_rule_is_called_is_refused_with_its_place(folder: Folder) -> None:

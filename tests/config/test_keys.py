@@ -719,6 +719,7 @@ TABLES = {
                 "needs": '["t.c"]',
                 "details": '["last"]',
                 "explains": '["Q"]',
+                "explains_where": '{ plan = ["pro"] }',
                 "muted_by": '["TokenMonitorTargetDown"]',
                 "active": '"Mon-Fri 08:00-19:00 Europe/Berlin"',
                 "population": '"m"',

@@ -390,9 +390,14 @@ def inhibit_rules_of_causes(config: Config) -> Iterator[dict[str, Any]]:
     for explained, causes in sorted(config.causes.causes.items()):
         for cause in causes:
             common = sorted(labels[cause.name] & labels[explained])
+            claimed = [
+                f'{name}=~"{"|".join(values)}"'
+                for name, values in cause.claims
+                if name in labels[explained]
+            ]
             yield {
                 "source_matchers": [f'alertname="{cause.name}"'],
-                "target_matchers": [f'alertname="{explained}"'],
+                "target_matchers": [f'alertname="{explained}"', *claimed],
                 "equal": ["target", *common],
             }
 

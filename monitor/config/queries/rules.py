@@ -10,6 +10,7 @@ from typing import Final
 
 from monitor.alerting.shown import AFFECTED, AT_LEAST, EXPLAINED, LEFT, RESOLVED_SUMMARY
 from monitor.config.labels import EMPTY_LABEL, grammar_fault, label_fault
+from monitor.config.queries.claims import claim_fault, claims_of
 from monitor.config.queries.conditions import (
     check_clear,
     check_share,
@@ -154,6 +155,7 @@ def _rule(name: str, checked: RuleSchema, metric: str, condition: Condition) -> 
         labels=dict(checked.labels),
         annotations=dict(checked.annotations),
         explains=tuple(dict.fromkeys(checked.explains)),
+        explains_where=claims_of(checked.explains_where),
         muted_by=tuple(dict.fromkeys(checked.muted_by)),
         active=checked.active,
     )
@@ -167,6 +169,8 @@ def _check_names(
     check_table(section, "where", checked.where, fault, problems)
     rule_label_fault = partial(_rule_label_fault, metric)
     check_table(section, "labels", checked.labels, rule_label_fault, problems)
+    claims = checked.explains_where
+    check_table(section, "explains_where", claims, claim_fault, problems)
     annotations = checked.annotations
     check_table(section, "annotations", annotations, _annotation_fault, problems)
     check_list(section, "details", checked.details, detail_fault, problems)

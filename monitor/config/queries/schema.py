@@ -264,6 +264,7 @@ class RuleSchema(Schema):
     evidence: Text | None = None
     active: HoursValue = None
     explains: list[Text] = []
+    explains_where: dict[str, list[Text]] = {}
     muted_by: list[Text] = []
     repaired: Text | None = None
     population: Text | None = None
