@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Set
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from monitor.daemon.declared_news import DeclaredEvents
 from monitor.model.alerts import Delivery
@@ -43,6 +43,16 @@ class DeliveryEvents(DeclaredEvents):
     def on_given_up(self, delivery: Delivery) -> None:
         """Log and count what nobody will get any more."""
         self.on_delivery(delivery)
+
+    def on_unclaimed(self, receiver: str, count: int, oldest_at: datetime) -> None:
+        """Log how much waits for a receiver that the configuration has no more."""
+        self._log.warning(
+            "delivery.unclaimed",
+            receiver=receiver,
+            notifications=count,
+            oldest_at=oldest_at,
+            message="no receiver has this name: it is kept, and sent if one has it within 24 h",
+        )
 
     def on_delivery(self, delivery: Delivery) -> None:
         """Count and log one attempt at a receiver."""

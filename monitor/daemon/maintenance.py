@@ -11,6 +11,7 @@ from monitor.daemon.trends import Trends
 from monitor.model.alerts import Alert, AlertState, Delivery, Scope
 from monitor.model.results import Result, reason_and_message
 from monitor.model.settings import Config, JobKey, Labels
+from monitor.notify.routing import notified_once
 from monitor.storage import LastResult, State
 
 ALIVE = "alive"
@@ -93,7 +94,7 @@ class Maintenance:
 
     def _tidy(self, config: Config, now: datetime) -> bool:
         """Forget a little, or free a little room; returns whether nothing is left to do."""
-        names = [receiver.name for receiver in config.receivers]
+        names = [receiver.name for receiver in notified_once(config.receivers)]
         forgotten = self._state.prune_before(
             now - config.state.retention,
             receivers=names,

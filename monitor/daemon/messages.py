@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
 from monitor.alerting.updates import Update
@@ -83,6 +83,9 @@ class PipelineListener(MaintenanceListener, Protocol):
 
     def on_refused(self, counts: Mapping[str, int]) -> None:
         """Count the alerts that began and were not put in a receiver's outbox, since it is full."""
+
+    def on_unclaimed(self, receiver: str, count: int, oldest_at: datetime) -> None:
+        """Log how much waits for a receiver that a configuration has no more."""
 
     def on_deploy(self, news: DeployNews) -> None:
         """Log what became of a declared deployment, after it was recorded."""

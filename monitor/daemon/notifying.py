@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
 from monitor.alerting.active import Changes
 from monitor.alerting.severity import SUPERSEDED
-from monitor.model.alerts import GivenUp, NoticeGroup, Notification, Scope
+from monitor.model.alerts import Alert, GivenUp, NoticeGroup, Notification, Scope
 from monitor.model.settings import Receiver
 from monitor.notify.notified import (
     notified_by,
@@ -84,13 +84,17 @@ def _waiting(state: State, news: tuple[Notification, ...]) -> frozenset[NoticeGr
 
 def take_back(changes: Changes, given_up: GivenUp) -> None:
     """Write into the alerts who was not notified after all, since that was given up."""
+    change_known(changes, partial(without_given_up, given_up=given_up))
+
+
+def change_known(changes: Changes, change: Callable[[Alert], Alert]) -> None:
+    """Write into the alerts who knows them; also into what has just ended, by which is found who hears so."""
     for scope in changes.scopes():
         alerts = changes.of(scope)
         if any(alert.is_known() for alert in alerts.values()):
-            changes.change_each(scope, partial(without_given_up, given_up=given_up))
+            changes.change_each(scope, change)
     for position, transition in enumerate(changes.transitions):
-        # Also of what has just ended: who was not told that it fires does not hear so.
-        alert = without_given_up(transition.alert, given_up)
+        alert = change(transition.alert)
         changes.transitions[position] = replace(transition, alert=alert)
 
 

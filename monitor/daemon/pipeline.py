@@ -48,6 +48,7 @@ from monitor.daemon.messages import (
 )
 from monitor.daemon.notifying import Notifying
 from monitor.daemon.planning import with_moved_plans, with_overdue_plans, with_plans
+from monitor.daemon.receiver_moves import settle_receivers
 from monitor.daemon.recorded import NOTHING_KEPT, Kept
 from monitor.daemon.restoring import detectors_of, restored
 from monitor.daemon.sources import Sources
@@ -241,9 +242,14 @@ class Pipeline:
             self._declared.keep_deploys(deploys.of_targets(self.snapshot))
             changes = cycle.after_reload(self._config, self._active, now)
             self._active.keep_scopes(Scopes(self._config))
-            kept = Kept(memories=self._detectors.keep(self._config))
+            kept = settle_receivers(
+                self._state, self._listener, self._config.receivers, changes, now
+            )
+            kept = replace(kept, memories=self._detectors.keep(self._config))
             run_key = f"reload@{now.isoformat()}"
             yield from self._finish(changes, now, run_key=run_key, kept=kept)
+            if kept.renamed:
+                yield WakeReceivers()
         except sqlite3.Error:
             self._unsettled = before
             raise

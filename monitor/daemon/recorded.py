@@ -26,6 +26,8 @@ class Kept:
     """What rules remember."""
     marks: Mapping[str, datetime | None] = field(default_factory=dict)
     """Instants by their names; None: forgotten."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """New names of receivers, by those of before."""
 
     @property
     def positions(self) -> Mapping[JobKey, Position]:
@@ -35,7 +37,8 @@ class Kept:
     @property
     def is_empty(self) -> bool:
         """Return whether there is nothing to record."""
-        return self.walked is None and not self.memories and not self.marks
+        is_of_result = self.walked is not None or bool(self.memories)
+        return not (is_of_result or self.marks or self.renamed)
 
     def record(
         self,
@@ -52,6 +55,7 @@ class Kept:
             marks={**marks, **self.marks},
             positions=self.positions,
             memories=self.memories,
+            renamed=self.renamed,
         )
 
 

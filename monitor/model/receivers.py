@@ -31,6 +31,8 @@ class ReceiverSettings(ABC):
     """Notified of each change once; else sent all that is active, again and again."""
     keeps_incidents: ClassVar[bool] = False
     """Keeps an incident open for each alert, so that each must be closed."""
+    how: ClassVar[frozenset[str]] = frozenset()
+    """The fields that say how it is sent and not whereto: who has others of these knows what was sent before."""
 
     @abstractmethod
     def files(self) -> Sequence[NamedFile]:

@@ -16,6 +16,7 @@ from monitor.model.alerts import (
     Untold,
 )
 from monitor.model.settings import Labels, Receiver
+from monitor.notify.destinations import Moves
 from monitor.notify.ends import as_it_was
 from monitor.notify.routing import is_to_hear
 
@@ -67,6 +68,25 @@ def without_given_up(alert: Alert, given_up: GivenUp) -> Alert:
         if not _is_untold(given_up, name, as_it_was(alert, one), one.fired_at)
     )
     return replace(alert, notified=notified, unended=unended)
+
+
+def with_moves(alert: Alert, moves: Moves) -> Alert:
+    """Return an alert as one of which a receiver was notified under its new name, and nobody who is elsewhere now."""
+    notified = {
+        moves.renamed.get(name, name): at
+        for name, at in alert.notified
+        if not moves.forgets(name, alert.fingerprint)
+    }
+    unended = {
+        moves.renamed.get(name, name): one
+        for name, one in alert.unended
+        if not moves.forgets(name, as_it_was(alert, one).fingerprint)
+    }
+    return replace(
+        alert,
+        notified=tuple(sorted(notified.items())),
+        unended=tuple(sorted(unended.items())),
+    )
 
 
 def _is_untold(given_up: GivenUp, receiver: str, alert: Alert, at: datetime) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -86,6 +86,14 @@ def insert_notifications(
         connection.execute(_INSERT, (*row, *condition))
 
 
+def rename(connection: sqlite3.Connection, renamed: Mapping[str, str]) -> None:
+    """Let what waits for receivers wait for them under their new names."""
+    connection.executemany(
+        "UPDATE OR IGNORE outbox SET receiver = ? WHERE receiver = ?",
+        [(new, old) for old, new in renamed.items()],
+    )
+
+
 def select_due(*, least_tried_first: bool) -> str:
     """Return the query for what is next; its values: receiver, whether also what is due later, now, how many."""
     order = "attempts, id" if least_tried_first else "id"
@@ -158,8 +166,8 @@ def give_up(
     deliveries: list[Delivery] = []
     for _, receiver, key, labels, alerts, created_at, is_repeat in found:
         about = _about(labels, alerts)
-        if not is_repeat:
-            # Who missed a repeat knows the alert, and is due the next one.
+        if how.reason != "unreadable" and not is_repeat:
+            # Who missed a repeat knows the alert, and what a lost file had was found and told anew (recovery.join).
             _mark_untold(connection, receiver, alerts, created_at)
         row = DeliveryRow(
             at=instant_to_text(how.at),

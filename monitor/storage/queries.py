@@ -25,6 +25,7 @@ from monitor.model.settings import JobKey, Labels
 from monitor.model.silences import Silences
 from monitor.model.trends import SeriesName, Slots, TargetTrends
 from monitor.storage.deploys import DEPLOY_COLUMNS, row_to_deploys
+from monitor.storage.destinations import OF_DESTINATIONS, destination_in
 from monitor.storage.given_up import OF_GIVEN_UP, untold_of
 from monitor.storage.history import (
     DeliveryAttempt,
@@ -47,6 +48,7 @@ from monitor.storage.rule_memories import (
 from monitor.storage.serialization import (
     instant_to_text,
     text_to_alert,
+    text_to_alerts,
     text_to_instant,
     text_to_json,
 )
@@ -171,6 +173,21 @@ class StateQueries(ABC):
         )
         return dict(self._readable("outbox", _outbox_view, rows))
 
+    def destinations(self) -> Mapping[str, str]:
+        """Return for receivers by their names a digest of where they were when a configuration last had them."""
+        rows = self._rows(
+            "SELECT name FROM marks WHERE name GLOB ?", (OF_DESTINATIONS,)
+        )
+        return dict(self._readable("marks", destination_in, rows))
+
+    def waiting_fingerprints(self, receiver: str) -> frozenset[str]:
+        """Return which firing alerts a receiver is told of by what waits for it."""
+        rows = self._rows("SELECT alerts FROM outbox WHERE receiver = ?", (receiver,))
+        waiting: set[str] = set()
+        for found in self._readable("outbox", _alerts, rows):
+            waiting |= {alert.fingerprint for alert in found if alert.is_firing()}
+        return frozenset(waiting)
+
     def waiting_groups(self) -> frozenset[NoticeGroup]:
         """Return of which rules and targets something waits, with its receiver."""
         rows = self._rows("SELECT DISTINCT receiver, labels FROM outbox")
@@ -278,6 +295,11 @@ class StateQueries(ABC):
 def _alert(row: _Row) -> Alert:
     (text,) = row
     return text_to_alert(text)
+
+
+def _alerts(row: _Row) -> tuple[Alert, ...]:
+    (text,) = row
+    return text_to_alerts(text)
 
 
 def _instant(row: _Row) -> datetime:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,8 @@ from monitor.storage import outbox
 from monitor.storage.rows import placeholders
 from monitor.storage.serialization import instant_to_text
 
+# So short that a result which comes meanwhile does not wait noticeably.
+_STEP_SECONDS = 0.1
 _STEP_ROWS = 10
 """A row may have megabytes: that of a notification of a thousand alerts."""
 _LOOKED_AT = 1000
@@ -28,6 +31,16 @@ class Pruned:
 
     given_up: tuple[Delivery, ...] = ()
     is_all: bool = False
+
+
+def prune_a_while(step: Callable[[], Pruned]) -> Pruned:
+    """Make steps until nothing is left to delete or it has taken long enough; return what all of them did."""
+    pruned = Pruned()
+    ends_at_seconds = time.monotonic() + _STEP_SECONDS
+    while not pruned.is_all and time.monotonic() < ends_at_seconds:
+        done = step()
+        pruned = Pruned(pruned.given_up + done.given_up, is_all=done.is_all)
+    return pruned
 
 
 def prune_step(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,18 +28,16 @@ from monitor.storage.history import insert_delivery, insert_transitions
 from monitor.storage.last_results import LastResult, LastResultRow, result_to_row
 from monitor.storage.limits import DEFAULT_LIMITS, StateLimits
 from monitor.storage.marks import move_marks, write_mark, write_marks
+from monitor.storage.outbox import GivingUp
 from monitor.storage.outbox_limits import USAGE, OutboxLimits, merge
 from monitor.storage.positions import write_positions
 from monitor.storage.queries import OutboxView, StateQueries
-from monitor.storage.retention import Pruned, prune, prune_step
+from monitor.storage.retention import Pruned, prune, prune_a_while, prune_step
 from monitor.storage.rows import insert_into
 from monitor.storage.rule_memories import MemoryKey, write_memories
 from monitor.storage.serialization import instant_to_text, text_to_instant
 from monitor.storage.trends import TrendWriter
 from monitor.storage.vacuum import vacuum_step
-
-# So short that a result which comes meanwhile does not wait noticeably.
-_STEP_SECONDS = 0.1
 
 BUSY_SECONDS = 12.0
 """How long a file that another program has locked is tried, less than until we count as frozen."""
@@ -122,12 +119,14 @@ class State(StateQueries):
         positions: Mapping[JobKey, Position] = MappingProxyType({}),
         memories: Mapping[MemoryKey, RuleMemory] = MappingProxyType({}),
         declared: Declared = NOTHING_NEW,
+        renamed: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Write what one result changed, all of it or nothing; each scope's alerts replace those that it had.
 
         Alerts by their labels; `transitions` in the order in which they came; `notifications` go to the end
         of their receivers' outboxes; `marks` are instants by name (None: forget it), `positions` how far walks
         have come and `memories` what rules remember, beside those that are there; `declared` replaces all that was.
+        What waits for receivers that are `renamed` waits for their new names.
         """
 
         def write(connection: sqlite3.Connection) -> None:
@@ -137,6 +136,7 @@ class State(StateQueries):
             insert_transitions(connection, transitions)
             if transitions:
                 self._prune(connection, "transitions")
+            outbox.rename(connection, renamed)
             outbox.insert_notifications(connection, notifications)
             write_marks(connection, marks)
             write_positions(connection, positions)
@@ -220,12 +220,7 @@ class State(StateQueries):
                 connection, instant, receivers, now=now or instant, jobs=jobs
             )
 
-        pruned = Pruned()
-        ends_at_seconds = time.monotonic() + _STEP_SECONDS
-        while not pruned.is_all and time.monotonic() < ends_at_seconds:
-            step = self._disk.write(write)
-            pruned = Pruned(pruned.given_up + step.given_up, is_all=step.is_all)
-        return pruned
+        return prune_a_while(lambda: self._disk.write(write))
 
     def vacuum_step(self) -> bool:
         """Release a little of the room that is free in the file to the disk; return whether there is more."""
@@ -284,19 +279,15 @@ class State(StateQueries):
         )
         if not oldest or oldest[0][0] >= too_old:
             return ()
+        hours = self._limits.outbox_age / timedelta(hours=1)
+        how = GivingUp(now, "expired", f"not taken within {hours:g} h")
+        where = "receiver = ? AND created_at < ?"
+        return self._give_up(where, (receiver, too_old), how)
 
-        def write(connection: sqlite3.Connection) -> tuple[Delivery, ...]:
-            hours = self._limits.outbox_age / timedelta(hours=1)
-            expired = outbox.give_up(
-                connection,
-                "receiver = ? AND created_at < ?",
-                (receiver, too_old),
-                outbox.GivingUp(now, "expired", f"not taken within {hours:g} h"),
-            )
-            self._prune(connection, "deliveries")
-            return expired
-
-        return self._disk.write(write)
+    def give_up(self, receiver: str, *, now: datetime) -> tuple[Delivery, ...]:
+        """Drop all that waits for a receiver that takes nothing from the outbox any more; return what to log of it."""
+        how = GivingUp(now, "unclaimed", "it has no outbox any more")
+        return self._give_up("receiver = ?", (receiver,), how)
 
     def delivered(self, notification: Notification, delivery: Delivery) -> None:
         """Remove a notification that was `due` from the outbox: its receiver has it."""
@@ -330,10 +321,17 @@ class State(StateQueries):
 
     def _give_up_unreadable(self, id_: int, now: datetime, why: str) -> None:
         self._warn(f"a row of outbox cannot be read and is given up: {why}")
-        how = outbox.GivingUp(now, "unreadable", why)
-        self._disk.write(
-            lambda connection: outbox.give_up(connection, "id = ?", (id_,), how)
-        )
+        self._give_up("id = ?", (id_,), GivingUp(now, "unreadable", why))
+
+    def _give_up(
+        self, where: str, values: tuple[object, ...], how: GivingUp
+    ) -> tuple[Delivery, ...]:
+        def write(connection: sqlite3.Connection) -> tuple[Delivery, ...]:
+            given_up = outbox.give_up(connection, where, values, how)
+            self._prune(connection, "deliveries")
+            return given_up
+
+        return self._disk.write(write)
 
     def _note_quarantined(self, warning: str) -> None:
         # However many warnings there are: nobody would find the file again.

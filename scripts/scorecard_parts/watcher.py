@@ -148,6 +148,9 @@ class Heard(PipelineListener):
     def on_refused(self, counts: Mapping[str, int]) -> None:
         """Note nothing: the outbox is emptied in each step."""
 
+    def on_unclaimed(self, receiver: str, count: int, oldest_at: datetime) -> None:
+        """Note nothing: receivers stay as they are."""
+
     def on_disk_back(self) -> None:
         """Note nothing: the disk is always there."""
 

@@ -651,7 +651,10 @@ def test_a_receiver_that_a_reload_removed_is_judged_no_more() -> None:
     harness.config = replace(harness.config, receivers=())
     harness.take(NewConfig(harness.config))
     harness.tick()
-    assert harness.reported() == ["TokenMonitorDeliveryFailing resolved"]
+    assert harness.reported() == [
+        "1 wait for hook, which is gone, since 0:00:00",
+        "TokenMonitorDeliveryFailing resolved",
+    ]
     assert "hook" not in harness.pipeline.snapshot.receivers
 
 

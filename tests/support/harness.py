@@ -355,6 +355,11 @@ class Harness:
             for receiver, count in counts.items()
         )
 
+    def on_unclaimed(self, receiver: str, count: int, oldest_at: datetime) -> None:
+        """Hear how much waits for a receiver that is gone."""
+        waited = self.at - oldest_at
+        self.heard.append(f"{count} wait for {receiver}, which is gone, since {waited}")
+
     def on_disk_back(self) -> None:
         """Hear that the state is on the disk again."""
         self.heard.append("disk back")

@@ -23,6 +23,7 @@ class AlertmanagerSettings(ReceiverSettings):
 
     kind: ClassVar[str] = "alertmanager"
     takes_notifications: ClassVar[bool] = False
+    how: ClassVar[frozenset[str]] = frozenset({"resend_delay"})
 
     urls: tuple[str, ...] = field(repr=False)
     resend_delay: timedelta = DEFAULT_RESEND_DELAY

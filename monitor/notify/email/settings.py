@@ -28,6 +28,9 @@ class EmailSettings(ReceiverSettings):
     """One SMTP server and who gets the mails; beyond this machine only with TLS if there is a password."""
 
     kind: ClassVar[str] = "email"
+    how: ClassVar[frozenset[str]] = frozenset(
+        {"host", "port", "sender", "tls", "ca_file", "user", "password"}
+    )
 
     host: str
     port: int

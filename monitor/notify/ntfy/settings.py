@@ -23,6 +23,7 @@ class NtfySettings(IncomingWebhookSettings):
     """The address of a topic, which is as good as a password, and the token of an account."""
 
     kind: ClassVar[str] = "ntfy"
+    how: ClassVar[frozenset[str]] = frozenset({"token"})
 
     token: PasswordSource | None = None
 

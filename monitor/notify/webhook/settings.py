@@ -28,6 +28,9 @@ class WebhookSettings(ReceiverSettings):
     """One address, and what is sent there; address, headers and template may hold secrets: not shown."""
 
     kind: ClassVar[str] = "webhook"
+    how: ClassVar[frozenset[str]] = frozenset(
+        {"headers", "header_files", "hmac_secret", "template", "content_type"}
+    )
 
     url: str = field(default="", repr=False)
     url_file: Path | None = None
