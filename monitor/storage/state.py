@@ -285,7 +285,7 @@ class State(StateQueries):
         return self._give_up(where, (receiver, too_old), how)
 
     def give_up(self, receiver: str, *, now: datetime) -> tuple[Delivery, ...]:
-        """Drop all that waits for a receiver that takes nothing from the outbox any more; return what to log of it."""
+        """Drop all that waits for a receiver that has no outbox any more; return what has to be logged of it."""
         how = GivingUp(now, "unclaimed", "it has no outbox any more")
         return self._give_up("receiver = ?", (receiver,), how)
 
