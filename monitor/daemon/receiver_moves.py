@@ -30,8 +30,9 @@ def settle_receivers(
     may be called again.
     """
     receivers = tuple(receivers)
+    waiting = state.outbox()
     for receiver in receivers:
-        if not receiver.takes_notifications:
+        if receiver.name in waiting and not receiver.takes_notifications:
             # An Alertmanager is sent all that is active: what waited for who it was before, it has from there.
             for given_up in state.give_up(receiver.name, now=now):
                 listener.on_given_up(given_up)
@@ -42,8 +43,11 @@ def settle_receivers(
         for name, digest in found.items()
         if before.get(name, digest) != digest
     }
-    change_known(changes, partial(with_moves, moves=Moves(renamed, elsewhere)))
-    for name, view in state.outbox().items():
+    if renamed or elsewhere:
+        # Else thousands of alerts would be looked through at each reload.
+        moves = Moves(renamed, elsewhere)
+        change_known(changes, partial(with_moves, moves=moves))
+    for name, view in waiting.items():
         if name not in found and name not in renamed:
             listener.on_unclaimed(name, view.waiting, view.oldest_at)
     marks = _marks(before, found, renamed, now)
