@@ -47,9 +47,8 @@ def settle_receivers(
         # Else thousands of alerts would be looked through at each reload.
         moves = Moves(renamed, elsewhere)
         change_known(changes, partial(with_moves, moves=moves))
-    for name, view in waiting.items():
-        if name not in found and name not in renamed:
-            listener.on_unclaimed(name, view.waiting, view.oldest_at)
+    for name in sorted(waiting.keys() - found.keys() - renamed.keys()):
+        listener.on_unclaimed(name, waiting[name].waiting, waiting[name].oldest_at)
     marks = _marks(before, found, renamed, now)
     return Kept(marks=marks, renamed=renamed)
 
