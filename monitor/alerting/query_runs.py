@@ -27,6 +27,7 @@ _OBJECT_DENIED = (1142, 1143, 1370)
 
 
 def views_after(
+    own: QueryView,
     views: Iterable[QueryView],
     result: Result,
     target: TargetView,
@@ -34,21 +35,22 @@ def views_after(
 ) -> dict[JobKey, QueryView]:
     """Return those views of a target's queries that a run changes, by the keys of their jobs.
 
-    `views` are all of the target; `target` is what is known of it after the run, and with it how far intervals are
-    stretched. The job that ran runs next at `next_run_at`.
+    `own` is the view of the job that ran, which runs next at `next_run_at`, and `views` are all of the target;
+    `target` is what is known of it after the run, and with it how far intervals are stretched.
     """
-    changed: dict[JobKey, QueryView] = {}
+    stretch = target.load.stretch_of(own.job)
+    changed = {result.job.key: _after_own(own, result, next_run_at, stretch)}
     was_lost = target.was_lost_by(result)
+    if target.load.stretch == 1 and not was_lost:
+        # So it is nearly always: a run says nothing of the target's other queries.
+        return changed
     for view in views:
-        key, stretch = view.job.key, target.load.stretch_of(view.job)
-        if key == result.job.key:
-            planned = replace(view, next_run_at=next_run_at, stretch=stretch)
-            changed[key] = _after_own(planned, result)
+        if view is own:
             continue
         other = _lost_with_target(view, result) if was_lost else view
-        other = _slowed(other, stretch)
+        other = _slowed(other, target.load.stretch_of(view.job))
         if other is not view:
-            changed[key] = other
+            changed[view.job.key] = other
     return changed
 
 
@@ -56,7 +58,7 @@ def view_after_derived(
     view: QueryView, result: Result, expires_at: datetime | None
 ) -> QueryView:
     """Return the view of a derived value after it was computed; what it came to holds as long as its inputs do."""
-    after = _after_own(view, result)
+    after = _after_own(view, result, view.next_run_at, view.stretch)
     return after if after.data_at is None else replace(after, expires_at=expires_at)
 
 
@@ -74,13 +76,16 @@ def _slowed(view: QueryView, stretch: int) -> QueryView:
     return replace(slower, expires_at=max(view.expires_at, slower.held_until))
 
 
-def _after_own(view: QueryView, result: Result) -> QueryView:
+def _after_own(
+    view: QueryView, result: Result, next_run_at: datetime | None, stretch: int
+) -> QueryView:
     outcome = result.outcome
-    if isinstance(outcome, Blocked):
-        return _without_data(view, QueryStatus.BLOCKED, outcome)
-    if isinstance(outcome, Deferred):
-        return _put_off(view, outcome)
-    ran = _after_run(view, result)
+    if isinstance(outcome, Blocked | Deferred):
+        planned = replace(view, next_run_at=next_run_at, stretch=stretch)
+        if isinstance(outcome, Deferred):
+            return _put_off(planned, outcome)
+        return _without_data(planned, QueryStatus.BLOCKED, outcome)
+    ran = _after_run(view, result, next_run_at, stretch)
     match outcome:
         case Success():
             return _after_success(ran, result, outcome)
@@ -90,11 +95,16 @@ def _after_own(view: QueryView, result: Result) -> QueryView:
             assert_never(outcome)
 
 
-def _after_run(view: QueryView, result: Result) -> QueryView:
+def _after_run(
+    view: QueryView, result: Result, next_run_at: datetime | None, stretch: int
+) -> QueryView:
     """Return a view after a run that was made, whatever came of it."""
     turns, failing_items = _items_after(view, result)
+    # All at once: of what a result takes, copies of a view are the most.
     return replace(
         view,
+        next_run_at=next_run_at,
+        stretch=stretch,
         turns=turns,
         failing_items=failing_items,
         outcome=result.outcome,

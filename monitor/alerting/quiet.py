@@ -6,7 +6,7 @@ of 1,000 targets 22,000 a second. A target that is quiet is left alone until an 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
@@ -118,9 +118,10 @@ def _quiet(
     until_of: Mapping[str, datetime],
     ran: frozenset[str],
 ) -> Quiet:
-    proof_at = _next_proof(target, rules, now)
+    proofs = _proofs(rules)
+    proof_at = _next_proof(target, proofs, now)
     return Quiet(
-        _basis(target, rules, now),
+        _basis(target, proofs, now),
         ran=ran,
         until_of=until_of,
         until=min([proof_at, *until_of.values()]),
@@ -154,12 +155,14 @@ def _is_skewed(target: TargetView, rules: Rules) -> bool:
     return rule is not None and rule.condition.holds(target.proven_skew_seconds)
 
 
-def _next_proof(target: TargetView, rules: Rules, now: datetime) -> datetime:
+def _next_proof(
+    target: TargetView, proofs: Iterable[timedelta], now: datetime
+) -> datetime:
     """Return when it has next let us in for long enough to say something of how it was before."""
     found = _NEVER
     if target.back_at is None:
         return found
-    for proof in _proofs(rules):
+    for proof in proofs:
         proven_at = target.back_at + proof
         if proven_at > now:
             found = min(found, proven_at)
@@ -184,9 +187,9 @@ def _evaluate_by(target: TargetView, rules: Rules, now: datetime) -> datetime:
     return next_ending(rule, target.certificates, now, default=_NEVER)
 
 
-def _basis(target: TargetView, rules: Rules, now: datetime) -> Basis:
+def _basis(target: TargetView, proofs: Iterable[timedelta], now: datetime) -> Basis:
     server = target.server_in_contact
-    newly_met = [target.is_newly_met(now, proof=proof) for proof in _proofs(rules)]
+    newly_met = [target.is_newly_met(now, proof=proof) for proof in proofs]
     return (
         target.up,
         target.refusal is None,

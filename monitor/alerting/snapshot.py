@@ -209,10 +209,11 @@ def with_run(
     if view is None or not view.is_next(result):
         return snapshot
     target = after_run(snapshot.targets[name], result)
-    jobs = [one.job for one in views]
+    # Nearly always nobody looks at them.
+    jobs = (one.job for one in views)
     account = after_run_paid(target.load, result, jobs, target.target.load)
     target = replace(target, load=account)
-    changed = views_after(views, result, target, next_run_at)
+    changed = views_after(view, views, result, target, next_run_at)
     return replace(
         snapshot,
         queries=updated(snapshot.queries, changed),

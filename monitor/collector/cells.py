@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
 
 from monitor.model.errors import SampleError
 from monitor.model.results import Cell, ColumnType
@@ -27,6 +28,9 @@ _TYPES: tuple[tuple[type, ColumnType], ...] = (
     (date, ColumnType.DATE),
     (timedelta, ColumnType.TIME),
 )
+
+# Made once: to make it for each cell takes as long as to read that.
+_Number: TypeAlias = bool | int | float | Decimal
 
 _BIT = "of the type BIT, of which the servers send bits or digits without saying which; write … + 0"
 _BINARY = "binary (BINARY, VARBINARY, BLOB)"
@@ -74,8 +78,7 @@ REFUSALS: Mapping[ColumnType, _CellRefusal] = MappingProxyType(
 """What is said of each type of column where its cells are none of what is wanted."""
 
 
-@dataclass(frozen=True, slots=True)
-class CellField:
+class CellField(NamedTuple):
     """A cell with what an error has to say of it: the column, its type, the row (counted from 1)."""
 
     cell: Cell
@@ -160,7 +163,7 @@ def _readable_number(field: CellField) -> float | Decimal | str | None:
     if isinstance(cell, str):
         is_text = field.type in (ColumnType.TEXT, ColumnType.JSON)
         return cell if is_text and is_number(cell) else None
-    return cell if isinstance(cell, bool | int | float | Decimal) else None
+    return cell if isinstance(cell, _Number) else None
 
 
 def _not_a_number(field: CellField) -> str:

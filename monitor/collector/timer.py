@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -103,7 +103,7 @@ class Timer:
         """Begin to call back. Raises RuntimeError where the system gives no thread."""
         # One job of its for all of ours: with 80,000 of them each call would cost three times as much.
         trigger = _DueTrigger(self._first_due, self._zone)
-        self._job = self._scheduler.add_job(self._call_due, trigger)
+        self._job = self._scheduler.add_job(self.call_due, trigger)
         self._scheduler.start()
         # What was planned while it started, it may not have heard of.
         self._look_at_first()
@@ -174,32 +174,46 @@ class Timer:
         with suppress(JobLookupError):
             self._job.modify(next_run_time=self._zone.now())
 
-    def _call_due(self) -> None:
+    def call_due(self) -> None:
         """Call all that is due, each once; raises the first error when all were called."""
         failed: Exception | None = None
-        while (one := self._next_call()) is not None:
-            try:
-                one.call()
-            # The scheduler logs it: here it would cost the others their time.
-            except Exception as error:  # noqa: BLE001
-                failed = failed or error
-            with self._lock:
-                if self._calls.get(one.name) is one:
-                    self._plan_again(one)
+        while due := self._take_due():
+            for one in due:
+                # Removed or replaced by one that was called before it.
+                if self._calls.get(one.name) is not one:
+                    continue
+                try:
+                    one.call()
+                # The scheduler logs it: here it would cost the others their time.
+                except Exception as error:  # noqa: BLE001
+                    failed = failed or error
+            self._plan_again(due)
         if failed is not None:
             raise failed
 
-    def _next_call(self) -> _TimedCall | None:
+    def _take_due(self) -> list[_TimedCall]:
+        """Return all that is due now, in order; of a fleet a dozen calls are due together."""
+        due: list[_TimedCall] = []
         with self._lock:
+            now = self._now()
             self._drop_outdated()
-            if not self._plans or self._plans[0][0] > self._now():
-                return None
-            return heapq.heappop(self._plans)[2]
+            while self._plans and self._plans[0][0] <= now:
+                one = heapq.heappop(self._plans)[2]
+                # Another plan of it, from while it was called, is outdated by that.
+                one.at = None
+                due.append(one)
+                self._drop_outdated()
+        return due
 
-    def _plan_again(self, one: _TimedCall) -> None:
+    def _plan_again(self, called: Iterable[_TimedCall]) -> None:
         """Plan what was just called: one that did not say when it is due next is called again soon."""
-        at, now = one.due(), self._now()
-        self._plan(one, now + _RETRY if at is not None and at <= now else at)
+        with self._lock:
+            now = self._now()
+            for one in called:
+                if self._calls.get(one.name) is one:
+                    at = one.due()
+                    is_late = at is not None and at <= now
+                    self._plan(one, now + _RETRY if is_late else at)
 
     def _drop_outdated(self) -> None:
         """Drop what has been removed, replaced or planned for another time since; under the lock."""

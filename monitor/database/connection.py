@@ -194,7 +194,9 @@ class Connection:
         """Return whether its time is over, as one that lives or as one that is idle."""
         now = time.monotonic()
         # spread, so that what was opened together is not renewed together
-        oldest = _MAX_AGE_SECONDS - self.identity.thread_id % _AGE_SPREAD_SECONDS
+        oldest = (
+            _MAX_AGE_SECONDS - self.driver.server_thread_id[0] % _AGE_SPREAD_SECONDS
+        )
         return (
             now - self.opened_at >= oldest or now - self.idle_since >= _MAX_IDLE_SECONDS
         )

@@ -134,8 +134,9 @@ class DriverConnection(_PyMySQLConnection):
 
     def _read_bytes(self, num_bytes: int) -> bytes:
         # Called with a packet's length before any of it is read: a cell of 1 GB costs nothing.
-        if self.received_bytes + num_bytes > self._allowed_bytes:
+        # Twice for each packet, so as little as may be: fewer bytes than asked for are an error to the driver.
+        self.received_bytes += num_bytes
+        if self.received_bytes > self._allowed_bytes:
             raise AnswerTooLargeError
         data: bytes = super()._read_bytes(num_bytes)  # type: ignore[misc]  # not in the stubs
-        self.received_bytes += len(data)
         return data

@@ -14,7 +14,7 @@ def labels_of(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
     """Return the canonical form of a label set: sorted by name, empty values left out."""
     # A label without a value is not a label, as in Prometheus: else one alert would have two identities.
     items = pairs.items() if isinstance(pairs, Mapping) else pairs
-    return tuple(sorted((name, value) for name, value in items if value != ""))
+    return tuple(sorted([(name, value) for name, value in items if value != ""]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from monitor.storage.serialization import (
     text_to_json,
 )
 
+# Made once: it is asked for each result, and json.dumps would make it anew.
+_AS_JSON = json.JSONEncoder(ensure_ascii=False)
 # Enough to see what is wrong; a query may give as many samples as it has rows.
 _MAX_SAMPLES = 200
 
@@ -77,7 +79,7 @@ def result_to_row(result: LastResult) -> LastResultRow:
         message=result.message,
         consecutive_failures=result.consecutive_failures,
         first_failure_at=_to_text(result.first_failure_at),
-        samples=json.dumps(samples, ensure_ascii=False),
+        samples=_AS_JSON.encode(samples),
         sample_count=max(result.sample_count, len(result.samples)),
     )
 

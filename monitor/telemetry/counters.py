@@ -154,9 +154,9 @@ class Telemetry:
         if isinstance(outcome, Deferred):
             self._count(Counted.DEFERRED, key[:1], outcome.reason)
             return
-        self._count(Counted.RUNS, key)
         with self._lock:
             if key in self._owners[Owner.JOB]:
+                self._counts[Counted.RUNS].add(key)
                 self._durations.observe(key, result.duration_seconds)
                 # Also after the count: between the two the lines of this query may have been made anew.
                 self._note(Owner.JOB, key)
@@ -250,9 +250,9 @@ class Telemetry:
 
     def _count(self, counted: Counted, key: Key, *part: str, times: int = 1) -> None:
         """Count for an owner that there is; what comes late of one that is removed is left out."""
-        owner = counted.value.owner
         if not times:
             return
+        owner = counted.value.owner
         with self._lock:
             if key in self._owners[owner]:
                 self._counts[counted].add(key, *part, times=times)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.collector.timer import Timer
+from tests.support.calls import steps
 
 LONG_AGO = datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC)
 MOMENT = timedelta(milliseconds=30)
@@ -118,6 +119,51 @@ def test_what_is_removed_is_not_called_and_may_be_gone_already(calls: Calls) -> 
     calls.plan("last", calls.clock.now() + 6 * MOMENT, LONG_AGO + YEAR)
     assert calls.next()[0] == "last"
     assert calls.are_over()
+
+
+def test_of_what_is_due_together_each_is_called_once_and_none_that_another_removed(
+    calls: Calls,
+) -> None:
+    def remove() -> None:
+        calls.due["first"] = None
+        calls.timer.remove("second")
+        # Plans all that is due once more, while it is being called.
+        calls.timer.look_again()
+        calls.note("first")
+
+    calls.due["first"] = LONG_AGO
+    calls.timer.set("first", due=lambda: calls.due["first"], call=remove)
+    calls.plan("second", LONG_AGO, None)
+    calls.plan("third", LONG_AGO, None)
+    calls.timer.start()
+
+    assert calls.next()[0] == "first"
+    assert calls.next()[0] == "third"
+    calls.plan("last", calls.clock.now(), None)
+    assert calls.next()[0] == "last"
+    assert calls.are_over()
+
+
+def test_to_call_many_that_are_due_together_takes_a_dozen_calls_each(
+    calls: Calls,
+) -> None:
+    made: list[int] = []
+
+    def plan(number: int) -> None:
+        due: list[datetime | None] = [LONG_AGO]
+
+        def call() -> None:
+            due[0] = None
+            made.append(number)
+
+        calls.timer.set(str(number), due=lambda: due[0], call=call)
+
+    for number in range(100):
+        plan(number)
+    work = calls.timer.call_due
+
+    assert steps(work) <= 100 * 11 + 50
+    assert made == list(range(100))
 
 
 def test_it_says_whether_it_runs(calls: Calls) -> None:
