@@ -24,8 +24,12 @@ from monitor.model.application import (
     Uses,
 )
 
-_BEGIN: Final = r"\A(?:\s|(?:--|\#)[^\n]*\n|/\*(?:[^*]|\*(?!/))*+\*/|\()*+"
-"""Possessive: what may stand before a statement is one thing or another, so that there is nothing to try again."""
+_COMMENT: Final = r"/\*[^*]*\*+(?:[^/*][^*]*\*+)*/"
+_BEGIN: Final = rf"\A(?:\s|(?:--|\#)[^\n]*\n|{_COMMENT}|\()*+"
+"""Possessive: what may stand before a statement is one thing or another, so that there is nothing to try again.
+
+Not within it as well: before Python 3.11.5 some of such patterns find nothing.
+"""
 _SQL: Final = re.compile(
     rf"""{_BEGIN}(?P<verb>
         SELECT\b(?=.*\bFROM\b)
