@@ -123,9 +123,13 @@ def _not_found(
     now: datetime,
 ) -> Unfound:
     """Return what becomes of the alerts that the run does not find."""
-    unjudged = set(bound.labels_unjudged(success)) - found.keys()
-    held = {labels: active[labels] for labels in active.keys() & unjudged}
-    rest = {labels: active[labels] for labels in active.keys() - unjudged}
+    unjudged = set(map(without_severity, bound.labels_unjudged(success)))
+    held = {
+        labels: active[labels]
+        for labels in active.keys() - found.keys()
+        if without_severity(labels) in unjudged
+    }
+    rest = {labels: active[labels] for labels in active.keys() - held.keys()}
     left = look_at_left(bound.rule, rest, found, success, now=now)
     missed = look_at_unfound(bound, left.rest_of(rest), found, success, now=now)
     kept = {**missed.kept, **left.kept, **hold(held, muted_by=None)}

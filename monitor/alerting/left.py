@@ -9,6 +9,7 @@ from typing import Final
 
 from monitor.alerting.affected import listed_in
 from monitor.alerting.resolved import end_of
+from monitor.alerting.severity import without_severity
 from monitor.alerting.shown import AFFECTED, LEFT, RESOLVED_SUMMARY, at_least_if
 from monitor.model.alerts import Alert, Transition
 from monitor.model.results import Sample, Success
@@ -87,23 +88,26 @@ def others_apart(
 
     Else nobody would hear of these: who was told of that alert, or acknowledged it, knows of what is over.
     """
-    ended = {
-        labels
-        for labels in active.keys() & found.keys()
-        if _are_others(rule, active[labels], found[labels])
+    left = {
+        without_severity(labels): alert
+        for labels, alert in active.items()
+        if is_of_those_who_left(alert)
     }
-    if not ended:
+    if not left:
+        # As it is nearly always.
         return Apart(found, active, ())
-    return Apart(
-        {labels: found[labels] for labels in found.keys() - ended},
-        {labels: active[labels] for labels in active.keys() - ended},
-        tuple(end_of(active[labels], now, LEFT) for labels in ended),
-    )
+    rest, ended = dict(found), dict[Labels, Alert]()
+    for labels, sample in found.items():
+        alert = left.get(without_severity(labels))
+        if alert is not None and _are_others(rule, alert, sample):
+            del rest[labels]
+            ended[alert.labels] = alert
+    others = {labels: active[labels] for labels in active.keys() - ended.keys()}
+    resolved = tuple(end_of(alert, now, LEFT) for alert in ended.values())
+    return Apart(rest, others, resolved)
 
 
 def _are_others(rule: Rule, alert: Alert, sample: Sample) -> bool:
-    if not is_of_those_who_left(alert):
-        return False
     return not set(listed_in(rule, sample)) <= set(alert.members)
 
 

@@ -56,12 +56,14 @@ class BoundRule:
         return tuple(filter(self.counts.is_enough, self._samples_of(success)))
 
     def labels_unjudged(self, success: Success) -> Iterable[Labels]:
-        """Yield the labels of alerts about what the rule would find, were it known of how many that is a part."""
+        """Yield the labels of alerts about what might be found, or go on, were it known of how many it is a part."""
         rule = self.rule
         for sample in self._samples_of(success):
             is_of_rule = sample.metric == rule.metric and rule.selects(sample.labels)
-            is_found = rule.condition.holds(sample.value, at_least=sample.at_least)
-            if is_of_rule and is_found and self.counts.is_unknown(sample.labels):
+            holds = rule.condition.holds(sample.value, at_least=sample.at_least)
+            may_be = holds or rule.condition.goes_on(sample.value)
+            is_unknown = self.counts.is_unknown(sample.labels)
+            if is_of_rule and may_be and is_unknown:
                 yield self.alert_labels(sample.labels)
 
     def _samples_of(self, success: Success) -> Sequence[Sample]:

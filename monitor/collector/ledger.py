@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -207,8 +207,12 @@ class _LedgerRun:
         at = max(before.looked_at, (seen_at - before.origin).total_seconds())
         highest = statements.highest()
         since = rows_since(before, highest, settings)
-        is_too_much = highest < before.highest or highest - since > MAX_IDS
-        if self.begins_anew or is_too_much:
+        if self.begins_anew:
+            rows, highest = self._newest(statements, FIRST_IDS, ALL_USERS)
+            # Whom the other statement gave, and what they had left by it, says nothing of these.
+            nobody = replace(before, users={}, sample=ALL_USERS)
+            return begun_anew(nobody, rows, highest, at, settings), at
+        if highest < before.highest or highest - since > MAX_IDS:
             rows, highest = self._newest(statements, RECENT_IDS, before.sample)
             return begun_anew(before, rows, highest, at, settings), at
         rows = self._read(statements.rows(since, highest, before.sample))

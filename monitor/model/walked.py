@@ -49,7 +49,7 @@ def kept_position(position: Position | None, job: Job) -> Position | None:
         return position
     is_of_same_column = _column(position.of) == _column(walked)
     if is_of_same_column and isinstance(position, LedgerPosition):
-        return replace(position, of=walked, is_of_other=True)
+        return replace(position, of=walked, is_of_other=True, checked_at=None)
     return None
 
 

@@ -12,9 +12,11 @@ import pytest
 from monitor.alerting.affected import MAX_MEMBERS, Members
 from monitor.alerting.shown import shown_annotations
 from monitor.model.alerts import Alert
+from monitor.model.conditions import Condition
 from monitor.model.lower_bounds import LowerBound
 from monitor.model.results import Sample, Success
-from monitor.model.settings import Metric, Statement, labels_of
+from monitor.model.rules import SeverityLevel
+from monitor.model.settings import Metric, Severity, Statement, labels_of
 from monitor.model.statements import Repaired
 from monitor.storage.serialization import alert_to_text, text_to_alert
 from monitor.timing.active_hours import read_active_hours
@@ -135,6 +137,22 @@ def test_others_who_are_found_after_all_left_are_an_incident_of_their_own() -> N
     alert = active(harness)["pro"]
     assert alert.active_at == harness.at
     assert alert.members == ("2", "4", "5")
+
+
+def test_so_are_others_who_are_found_as_less_than_those_who_left() -> None:
+    critical = SeverityLevel(Severity.CRITICAL, Condition("above", 2.0))
+    rule = replace(RULE, severity=Severity.WARNING, louder=(critical,))
+    query = a_query("nulls", metrics=(METRIC,), rules=(rule,))
+    harness = Harness(a_config(query, own_rules=()))
+    harness.run("nulls", finds("1", "2", "3"))
+    harness.after(MINUTE).run("nulls", finds_none(harness, 3))
+    assert active(harness)["pro"].severity is Severity.CRITICAL
+    for _ in range(2):
+        harness.after(MINUTE).run("nulls", finds("4"))
+    alert = active(harness)["pro"]
+    assert (alert.severity, alert.members) == (Severity.WARNING, ("4",))
+    (ended,) = [one.alert for one in harness.transitions if one.alert.is_over()]
+    assert ended.resolve_reason == "left"
 
 
 def test_where_nobody_knows_who_left_it_is_held() -> None:

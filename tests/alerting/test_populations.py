@@ -10,7 +10,8 @@ from monitor.alerting.populations import NO_POPULATION, counts_in
 from monitor.model.conditions import Condition
 from monitor.model.populations import Population, share_text
 from monitor.model.results import Sample, Success
-from monitor.model.settings import Config, Metric, labels_of
+from monitor.model.rules import SeverityLevel
+from monitor.model.settings import Config, Metric, Severity, labels_of
 from tests.support.harness import (
     MINUTE,
     TIMEOUT,
@@ -95,6 +96,26 @@ def test_what_fires_is_held_while_nobody_counts_of_what_it_is_a_part() -> None:
     # What is too few, of whatever it is a part, is over.
     harness.after(MINUTE).run("low", low(pro=5, max=50))
     assert list(firing(harness)) == ["max"]
+
+
+def test_so_is_what_got_louder_and_what_is_not_clear_yet() -> None:
+    critical = SeverityLevel(Severity.CRITICAL, Condition("above", 20.0))
+    loud = replace(LOW, severity=Severity.WARNING, louder=(critical,))
+    lingering = replace(LOW, condition=replace(LOW.condition, clear=3.0))
+    for rule, value in ((loud, 50), (lingering, 4)):
+        config = low_config()
+        jobs = [
+            replace(job, query=replace(job.query, rules=(rule,)))
+            if job.query.name == "low"
+            else job
+            for job in config.jobs
+        ]
+        harness = Harness(replace(config, jobs=tuple(jobs)))
+        harness.run("balances", subscribers(pro=(50, 40), max=(50, 40)))
+        harness.run("low", low(pro=50))
+        harness.after(MINUTE).run("balances", subscribers(max=(50, 40)))
+        harness.run("low", low(pro=value))
+        assert harness.shown() == {"TokenLow": "firing held"}
 
 
 def test_without_a_share_the_population_is_for_texts_alone() -> None:

@@ -364,6 +364,28 @@ def test_a_ledger_of_another_statement_goes_on_telling_what_was_found_and_judges
     assert kept_position(looks.position, job) is looks.position
 
 
+def test_what_another_statement_read_as_empty_is_no_storm_once_it_is_put_right(
+    tokens: Bench,
+) -> None:
+    query = tokens.queries["ledger"]
+    assert query.accounts is not None
+    wrong = query.accounts.text.replace(" + 0 AS balance", " * 0 AS balance")
+    looks = Looks(tokens)
+    looks.query = replace(query, accounts=replace(query.accounts, text=wrong))
+    looks.look(6)
+    assert all(one.empty_at is not None for one in looks.memory.users.values())
+    looks.query = query
+    looks.position = kept_position(looks.position, Job(tokens.target, query))
+    assert isinstance(looks.position, LedgerPosition)
+    assert looks.position.checked_at is None
+    for _ in range(6):
+        use(tokens, *range(1, USERS))
+        found = looks.look()
+        assert value(found, "token_auto_initialization_storm_users") == 0
+
+    assert value(found, "token_ledger_users_tracked") == USERS
+
+
 def test_what_is_told_counts_from_before_it_happened_and_anew_while_it_goes_on(
     tokens: Bench,
 ) -> None:
