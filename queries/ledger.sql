@@ -3,8 +3,8 @@
 --
 -- Both statements of the ledger (the other one is `accounts` in ledger.toml) run in one snapshot, so that a call is in
 -- both of them or in none. The last two minutes are read again at each look: a row whose transaction ends late has a
--- lower number than others that were counted before it. Where somebody has less than was logged, the last ten minutes
--- are, before that is told: for so long a transaction may be open.
+-- lower number than others that were counted before it. Where somebody stays at another balance than was logged, the last
+-- ten minutes are, before that is told: for so long a transaction may be open.
 -- Where more users are active than are tracked (`users` in [ledger]), those with the smallest hash are: the same ones
 -- at each look, whoever else comes.
 -- A row without a number of tokens counts as 0 here; TokenHistoryInvalid and recent_usage tell of it.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from monitor.alerting.affected import listed_in
+from monitor.alerting.affected import MAX_MEMBERS, listed_in
 from monitor.alerting.resolved import end_of
 from monitor.alerting.severity import without_severity
 from monitor.alerting.shown import AFFECTED, LEFT, RESOLVED_SUMMARY, at_least_if
@@ -108,7 +108,9 @@ def others_apart(
 
 
 def _are_others(rule: Rule, alert: Alert, sample: Sample) -> bool:
-    return not set(listed_in(rule, sample)) <= set(alert.members)
+    # Of more than are kept nobody knows whether they were among them.
+    knows_all = len(alert.members) < MAX_MEMBERS
+    return knows_all and not set(listed_in(rule, sample)) <= set(alert.members)
 
 
 def _with_left(alert: Alert, count: int, since: datetime) -> Alert:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -24,6 +24,7 @@ from monitor.detection.ledger_rows import (
     Taken,
     begun,
     begun_anew,
+    begun_by_other_statement,
     rows_since,
     take_rows,
 )
@@ -209,9 +210,7 @@ class _LedgerRun:
         since = rows_since(before, highest, settings)
         if self.begins_anew:
             rows, highest = self._newest(statements, FIRST_IDS, ALL_USERS)
-            # Whom the other statement gave, and what they had left by it, says nothing of these.
-            nobody = replace(before, users={}, sample=ALL_USERS)
-            return begun_anew(nobody, rows, highest, at, settings), at
+            return begun_by_other_statement(before, rows, highest, at, settings), at
         if highest < before.highest or highest - since > MAX_IDS:
             rows, highest = self._newest(statements, RECENT_IDS, before.sample)
             return begun_anew(before, rows, highest, at, settings), at

@@ -21,22 +21,22 @@ from monitor.model.ledger import (
 )
 
 _LACKING_SETTLES = 0.25
-"""Of those with a call under way few are away from their level for so long, and nothing is told so soon."""
+"""With calls under way few stay for so long at what is not their level, and nothing is told so soon."""
 
 
 def seems_to_miss_rows(memory: LedgerMemory, settings: LedgerSettings) -> bool:
-    """Return whether somebody has another balance than was logged for longer than most calls take."""
+    """Return whether somebody stays at another balance than was logged for longer than most calls take."""
     if _losses(memory, settings):
         return True
     since = memory.looked_at - settings.settle_seconds * _LACKING_SETTLES
-    return any(_is_away_since(user, since) for user in memory.users.values())
+    return any(_stays_away(user, since) for user in memory.users.values())
 
 
-def _is_away_since(user: LedgerUser, since: float) -> bool:
+def _stays_away(user: LedgerUser, since: float) -> bool:
     if user.level is None:
         return is_below_bounds(user)
     # Also who has more: a row that is missing makes a renewal look like something else.
-    return user.left_at is not None and user.left_at <= since
+    return user.left_at is not None and user.steady_at <= since
 
 
 def late_that_count(

@@ -71,6 +71,27 @@ def begun_anew(
     return Taken(_from_here(fresh, rows, highest, at, settings))
 
 
+def begun_by_other_statement(
+    memory: LedgerMemory,
+    rows: Iterable[UsageRow],
+    highest: int,
+    at: float,
+    settings: LedgerSettings,
+) -> Taken:
+    """Return a memory of who is in these rows, and of what was found: whom another statement gave are others.
+
+    Those to whom something happened stay: it is told for as long as they have nothing.
+    """
+    found = {event.user for event in memory.events}
+    users = {
+        one.id: replace(one, empty_at=None)
+        for one in memory.users.values()
+        if one.id in found
+    }
+    others = replace(memory, users=users, sample=ALL_USERS)
+    return begun_anew(others, rows, highest, at, settings)
+
+
 def begun_at_next_look(user: LedgerUser) -> LedgerUser:
     """Return a user of whom nothing is compared with before, but for how much was used."""
     return replace(user, terms=UNKNOWN_TERMS)

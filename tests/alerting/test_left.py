@@ -139,6 +139,15 @@ def test_others_who_are_found_after_all_left_are_an_incident_of_their_own() -> N
     assert alert.members == ("2", "4", "5")
 
 
+def test_of_more_than_are_kept_nobody_knows_whether_they_are_others() -> None:
+    harness = Harness(CONFIG)
+    users = [str(number) for number in range(MAX_MEMBERS + 5)]
+    harness.run("nulls", finds(*users))
+    harness.after(MINUTE).run("nulls", finds_none(harness, MAX_MEMBERS))
+    harness.after(MINUTE).run("nulls", finds(*users))
+    assert harness.posted() == [f"{NAME} firing"]
+
+
 def test_so_are_others_who_are_found_as_less_than_those_who_left() -> None:
     critical = SeverityLevel(Severity.CRITICAL, Condition("above", 2.0))
     rule = replace(RULE, severity=Severity.WARNING, louder=(critical,))
