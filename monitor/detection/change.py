@@ -12,6 +12,7 @@ from monitor.detection.change_shares import (
     NO_WHOLE,
     Whole,
     grown_with,
+    learned_share,
     with_share,
 )
 from monitor.detection.incidents import EVERYTHING, Lesson
@@ -132,7 +133,11 @@ def _share_to_learn(
     was_there = bool(memory.shares) or memory.began <= whole.rule_began
     if not whole.size or not (is_old or was_there or lesson.is_meant):
         return None
-    return value / whole.size
+    share = value / whole.size
+    if lesson.is_meant:
+        return share
+    accept_buckets = _bucket(detector, detector.accept.total_seconds())
+    return learned_share(memory.shares, _bucket(detector, at), share, accept_buckets)
 
 
 _Default = TypeVar("_Default", float, None)

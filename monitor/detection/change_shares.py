@@ -29,6 +29,21 @@ def with_share(
     return kept if share is None else {**kept, bucket: share}
 
 
+def learned_share(
+    shares: Mapping[int, float], bucket: int, share: float, accept_buckets: int
+) -> float:
+    """Return a share as it is learned: what is known moves to it no faster than a change is accepted.
+
+    A fault that creeps in would else be what there is, before it is large enough to be found.
+    """
+    if not shares:
+        return share
+    last = max(shares)
+    known = shares[last]
+    part = min(1.0, max(0, bucket - last) / max(1, accept_buckets))
+    return known + part * (share - known)
+
+
 def grown_with(whole: Whole, shares: Mapping[int, float]) -> tuple[float, ...]:
     """Return what a part would be that had grown as the whole did; nothing where that is not known."""
     if not shares or whole.size is None:

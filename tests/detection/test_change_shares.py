@@ -73,6 +73,22 @@ def test_loss_by_and_by_within_the_while_is_found() -> None:
     assert is_found([(0, 1000)] * 2 * HOUR + creeping)
 
 
+def test_what_creeps_in_is_not_learned_as_what_there_is() -> None:
+    creeping = [(float(part), 8.0 + part) for part in range(1, 13) for _ in range(8)]
+    looks = [(0.0, 8.0)] * 2 * HOUR + creeping
+    assert not is_found(looks)
+    assert is_found([*looks, (16, 24), (20, 28), (24, 32)])
+
+
+def test_what_is_so_for_as_long_as_a_change_is_accepted_after_is_learned() -> None:
+    memory = after([(1, 10)] * 2 * HOUR)
+    at = START + MONTH.total_seconds()
+    memory = after([(5, 10)] * 2 * HOUR, memory, at=at)
+    memory = after([(5, 10)] * 2 * HOUR, memory, at=at + MONTH.total_seconds())
+    memory = after([(12, 24)], memory, at=at + MONTH.total_seconds() + 2 * HOUR * STEP)
+    assert memory.found is None
+
+
 def test_what_a_series_began_with_that_came_after_the_rule_is_not_what_there_is() -> (
     None
 ):
