@@ -54,8 +54,10 @@ def late_that_count(
     for row in late:
         user = memory.users[row.user]
         left = lacking.get(user.id, max(_lack(user), losses.get(user.id, 0)))
-        is_away = user.left_at is not None and user.tracked_at < oldest
-        if is_away or row.tokens <= left:
+        # None of its rows can have come before it was first looked at.
+        is_known_whole = user.tracked_at < oldest
+        is_away = user.left_at is not None
+        if (is_away and is_known_whole) or row.tokens <= left:
             lacking[user.id] = left - row.tokens
             yield row
 

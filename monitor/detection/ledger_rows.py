@@ -106,15 +106,15 @@ def take_rows(
 ) -> Taken:
     """Count the rows that are new; `rows` are those above `rows_since`, `at` is seconds since the origin."""
     known = set(memory.counted)
-    new = sorted((row for row in rows if row.id not in known), key=_id_of)
+    unseen = sorted((row for row in rows if row.id not in known), key=_id_of)
     late_until = _usual_since(memory, settings)
-    prompt = [row for row in new if row.id > late_until]
+    prompt = [row for row in unseen if row.id > late_until]
     memory = _with_users(memory, prompt, at, settings)
-    late = [row for row in new if row.id <= late_until and row.user in memory.users]
-    new = [*late_that_count(late, memory, settings), *prompt]
-    amounts = _amounts_of(new, memory)
+    late = [row for row in unseen if row.id <= late_until and row.user in memory.users]
+    counting = [*late_that_count(late, memory, settings), *prompt]
+    amounts = _amounts_of(counting, memory)
     marks = _kept_marks((*memory.marks, LookMark(at, highest)), at, settings)
-    known.update(row.id for row in new)
+    known.update(row.id for row in counting)
     counted = tuple(sorted(one for one in known if one > marks[0].highest))
     calls = memory.calls + sum(len(tokens) for tokens in amounts.values())
     taken = replace(memory, highest=highest, marks=marks, counted=counted, calls=calls)
