@@ -13,8 +13,8 @@ from monitor.web.kept import KeptByTarget
 from monitor.web.views import Past
 
 _DAY: Final = timedelta(days=1)
-_MAX_READ: Final = 40
-"""Among so many are the few that the page shows, also where a part of it is asked for."""
+_MAX_READ: Final = 300
+"""Among so many are the few that the page shows, also where one alert did something every ten minutes of the day."""
 
 
 class LatestTransitions:

@@ -79,6 +79,22 @@ def test_on_the_first_page_what_flaps_leaves_room_for_others() -> None:
     assert [len(one.earlier) for one in found] == [5, 0]
 
 
+def test_what_flapped_all_day_is_counted_whole_on_the_first_page_and_hides_nobody() -> (
+    None
+):
+    with serving() as client:
+        past = client.served.past
+        first = Transition(
+            Change.FIRED, an_alert(plan="first"), NOW - timedelta(hours=22)
+        )
+        past.record({}, [first], ())
+        flapping = what_did(an_alert(plan="pro"), "Fr" * 64)
+        past.record({}, [*flapping][::-1], ())
+        page = client.get("/").text
+    assert "fired 64 times within 21 h 10 min" in page
+    assert f"alerts/{first.alert.fingerprint}" in page
+
+
 def test_the_history_counts_every_change_and_unfolds_what_flapped() -> None:
     with serving() as client:
         oldest_first = [*what_did(an_alert(plan="pro"), "FrFrFr")][::-1]
